@@ -1,8 +1,12 @@
 """dayshift.toml: where each source comes from and how each part is operated; never what is computed."""
 
+import os
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from dayshift.diagnostics import NotReady, Place
 
 Policy = Literal["stop", "ignore", "evolve"]
 
@@ -42,19 +46,27 @@ class IngestSettings(_Section):
 
 
 class TrainSettings(_Section):
-    """`[train]`: `window` None trains on all history; the last `holdout` of ripe questions judges the model."""
+    """`[train]`: `window` None trains on all history; the last `holdout` of ripe questions judges the model.
+
+    `refit` fits the judged model's twin on the holdout too and serves that one; by default the judged model itself serves.
+    """
 
     window: str | None = None
     holdout: str = "7d"
     seed: int = 0
     min_rows: int = Field(default=100, ge=1)
+    refit: bool = False
 
 
 class RegistrySettings(_Section):
-    """`[registry]`: an MLflow tracking server, or SQLite beside the lake when `uri` is None."""
+    """`[registry]`: an MLflow tracking server, or SQLite beside the lake when `uri` is None.
+
+    `allow_pickle` stores and loads models that no safe format can hold; loading a pickle runs whatever code it contains.
+    """
 
     uri: str | None = None
     experiment: str | None = None
+    allow_pickle: bool = False
 
 
 class DestinationSettings(_Section):
@@ -101,3 +113,36 @@ class Settings(_Section):
     schedule: ScheduleSettings = ScheduleSettings()
     retention: RetentionSettings = RetentionSettings()
     engine: EngineSettings = EngineSettings()
+
+    _places: dict[tuple[str, ...], Place] = PrivateAttr(default_factory=dict)
+
+    def remember(self, places: Mapping[tuple[str, ...], Place]) -> None:
+        """Keep the line of each setting, for later messages."""
+        self._places.update(places)
+
+    def place(self, *path: str) -> Place | None:
+        """The line of a setting or of the nearest section around it; None when the settings came from no file."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self._places:
+                return self._places[path[:end]]
+        return None
+
+
+def secret(text: str) -> str:
+    """A setting as it is, or the value of an environment variable when it reads "env:NAME".
+
+    To be asked by whoever connects, when he connects; the value is never stored.
+
+    >>> secret("sqlite:///shop.db")
+    'sqlite:///shop.db'
+
+    Raises:
+        NotReady: DS113, the variable is not set.
+    """
+    if not text.startswith("env:"):
+        return text
+    name = text.removeprefix("env:")
+    value = os.environ.get(name)
+    if value is None:
+        raise NotReady("DS113", f"environment variable '{name}' is not set", hint=f"export {name}=...")
+    return value
