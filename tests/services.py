@@ -144,3 +144,23 @@ def postgres(binaries: Path) -> Iterator[Server]:
                 process.kill()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    """Say which services and data the tests can use on this machine, and how the others are had."""
+    binaries = find_postgres()
+    found = (
+        f"yes, {binaries}"
+        if binaries
+        else "no: apt-get install postgresql, or set DAYSHIFT_POSTGRES_BIN to its bin folder"
+    )
+    folder = Path(os.environ.get("DAYSHIFT_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    print(f"PostgreSQL (started by the tests on a free port): {found}")
+    print(
+        f"large real data: {'yes, ' + str(folder) if folder.exists() else 'no: set DAYSHIFT_SHARED_DATA to its folder'}"
+    )
+    print("DAYSHIFT_REQUIRE_SERVICES=1 makes an absent service a failure; without it its tests are skipped")
+
+
+if __name__ == "__main__":
+    main()
