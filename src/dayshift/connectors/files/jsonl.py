@@ -1,0 +1,90 @@
+"""JSON Lines as text: every value a string (a number as JSON writes it, an object or list as JSON), in bounded blocks.
+
+The fast reader takes a block whole or not at all; where it does not, each line is read by itself, and the lines that
+are no JSON object are told apart. Numbers are taken as IEEE doubles or 64-bit integers, as JSON's readers do.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import IO, Any
+
+import polars as pl
+
+from dayshift.connectors.contract import REJECTS
+from dayshift.connectors.files.csv import SHOWN_RAW, Block
+
+_SAMPLE = 64 * 1024
+_SMALLEST, _LARGEST = 256 * 1024, 256 << 20
+
+
+def read_jsonl(file: IO[bytes], chunk_rows: int) -> Iterator[Block]:
+    """The file's objects in blocks of about `chunk_rows`; a key that an object lacks is null. Blank lines do not count."""
+    head = file.read(_SAMPLE).removeprefix(b"\xef\xbb\xbf")
+    lines = head.count(b"\n")
+    size = int(min(max((len(head) / lines if lines else 500) * chunk_rows, _SMALLEST), _LARGEST))
+    rest, number, last = head, 0, False
+    while not last:
+        more = file.read(max(size - len(rest), _SMALLEST))
+        last = not more
+        rest += more
+        cut = len(rest) if last else rest.rfind(b"\n") + 1
+        block, count = _block(rest[:cut], number)
+        if count:
+            yield block
+        number += count
+        rest = rest[cut:]
+
+
+def _block(data: bytes, number: int) -> tuple[Block, int]:
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    frame = _fast(lines)
+    if frame is not None:
+        rows = pl.int_range(number + 1, number + 1 + frame.height, eager=True)
+        return Block(frame, rows, pl.DataFrame(schema=REJECTS)), len(lines)
+    good: list[dict[str, Any]] = []
+    rows_of: list[int] = []
+    rejects: list[tuple[int, str, str]] = []
+    for row, line in enumerate(lines, number + 1):
+        try:
+            good.append(_object(line))
+            rows_of.append(row)
+        except ValueError as error:
+            rejects.append((row, str(error), line[:SHOWN_RAW].decode(errors="backslashreplace")))
+    names = dict.fromkeys(name for value in good for name in value)
+    frame = pl.DataFrame({name: [value.get(name) for value in good] for name in names}, schema=dict.fromkeys(names, pl.String))
+    if not names and good:
+        frame = pl.DataFrame({"": [None] * len(good)}, schema={"": pl.String})
+    torn = pl.DataFrame(rejects, schema=REJECTS, orient="row")
+    return Block(frame, pl.Series("row", rows_of, dtype=pl.Int64), torn), len(lines)
+
+
+def _fast(lines: list[bytes]) -> pl.DataFrame | None:
+    if not lines or not all(line.lstrip().startswith(b"{") for line in lines):
+        return None
+    data = b"\n".join(lines)
+    try:
+        names = pl.read_ndjson(data, infer_schema_length=None).columns
+        frame = pl.read_ndjson(data, schema=dict.fromkeys(names, pl.String))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None
+    return frame if names and frame.height == len(lines) else None
+
+
+def _object(line: bytes) -> dict[str, str | None]:
+    try:
+        value = json.loads(line.decode(), parse_float=str, parse_int=str, parse_constant=str)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte 0x{line[error.start]:02x} is not UTF-8") from None
+    except ValueError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise ValueError("not JSON that can be read: nested too deep") from None
+    if not isinstance(value, dict):
+        raise ValueError("the line is JSON, but no object")
+    return {name: _text(item) for name, item in value.items()}
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)

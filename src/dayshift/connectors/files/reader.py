@@ -1,0 +1,146 @@
+"""Files as a source: found by name or glob, told apart by content.
+
+What was loaded is known by a manifest of path, size and SHA-256, never by the newest event time seen. A file whose
+content was loaded before, under whatever name, is not read again; a file that was rewritten is read again as a whole,
+and the rows in it that were loaded before come out as duplicates at the door. A file is hashed before reading only when
+its size, or its path, is already in the manifest; a file that can only be new is hashed while it is read.
+"""
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dayshift.connectors.contract import Bookmark, Chunk, Origin, ReadPlan
+from dayshift.connectors.files.csv import Block, read_csv
+from dayshift.connectors.files.jsonl import read_jsonl
+from dayshift.connectors.files.parquet import read_parquet
+from dayshift.connectors.files.stream import HashedFile, opened, sha256_of
+from dayshift.definition.settings import SourceSettings
+from dayshift.diagnostics import DefinitionError, NotReady, shorten
+
+_FORMATS = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_FORMATS |= {".parquet": "parquet", ".pq": "parquet"}
+_COMPRESSED = (".gz", ".zst", ".zstd")
+
+
+class FilesReader:
+    """Reads the files of one source that were not loaded yet.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "day1.csv").write_text("id,amount\\n1,2.50\\n")
+    >>> reader = FilesReader("payments", SourceSettings(files="*.csv"), 1000, folder)
+    >>> [chunk.frame.rows() for chunk in reader.chunks(reader.plan([], None))]
+    [[('1', '2.50')]]
+    >>> reader.plan(reader.bookmark().origins, None).origins
+    ()
+    """
+
+    def __init__(self, source: str, settings: SourceSettings, chunk_rows: int, root: Path) -> None:
+        self._source, self._settings, self._chunk_rows, self._root = source, settings, chunk_rows, root
+        self._read: list[Origin] = []
+
+    def plan(self, manifest: Sequence[Origin], cursor: str | None = None) -> ReadPlan:
+        """The files that are new by content, in order of their names.
+
+        Raises:
+            NotReady: DS301, a named file is absent, or nothing was ever there.
+        """
+        del cursor
+        known = {origin.sha256 for origin in manifest}
+        sizes, paths = {origin.size for origin in manifest}, {origin.path for origin in manifest}
+        fresh, skipped = [], []
+        for path in self._found(first=not manifest):
+            origin = Origin(self._name(path), path.stat().st_size)
+            if origin.size in sizes or origin.path in paths:
+                origin = Origin(origin.path, origin.size, sha256_of(path))
+            if origin.sha256 in known:
+                skipped.append(origin)
+            else:
+                fresh.append(origin)
+        return ReadPlan(tuple(fresh), tuple(skipped))
+
+    def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:
+        """The records of the plan's files, file by file; two files of equal content are read once.
+
+        Raises:
+            NotReady: DS302 to DS306, a file cannot be read, or changed while it was read.
+        """
+        self._read = []
+        done: set[str] = set()
+        sizes = [origin.size for origin in plan.origins]
+        for origin in plan.origins:
+            path = self._root / origin.path
+            if sizes.count(origin.size) > 1:
+                digest = sha256_of(path)
+                if digest in done:
+                    self._read.append(Origin(origin.path, origin.size, digest, 0))
+                    continue
+                done.add(digest)
+            yield from self._file(path, origin.path)
+
+    def bookmark(self) -> Bookmark:
+        """The files read, with their hashes and numbers of records."""
+        return Bookmark(tuple(self._read))
+
+    def _file(self, path: Path, name: str) -> Iterator[Chunk]:
+        rows, before = 0, 0
+        try:
+            with opened(path) as (plain, raw):
+                for block in self._blocks(path, name, plain, raw):
+                    rows += block.frame.height + block.rejects.height
+                    yield Chunk(block.frame, name, block.rows, block.rejects, raw.count - before)
+                    before = raw.count
+                self._read.append(raw.finish(name, rows))
+        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            raise NotReady("DS301", f"file '{name}' of source '{self._source}' cannot be opened", facts=(str(error),)) from error
+
+    def _blocks(self, path: Path, name: str, plain: object, raw: HashedFile) -> Iterator[Block]:
+        kind = self._settings.format or self._kind(name)
+        if kind == "parquet":
+            return read_parquet(path, name, self._chunk_rows)
+        if kind == "jsonl":
+            return read_jsonl(plain, self._chunk_rows)  # type: ignore[arg-type]
+        del raw
+        return read_csv(plain, name, self._settings, self._chunk_rows)  # type: ignore[arg-type]
+
+    def _kind(self, name: str) -> str:
+        path = Path(name)
+        while path.suffix.lower() in _COMPRESSED:
+            path = path.with_suffix("")
+        kind = _FORMATS.get(path.suffix.lower())
+        if kind is None:
+            raise DefinitionError(
+                "DS307",
+                f"the format of file '{name}' of source '{self._source}' is not known",
+                facts=(f"known endings: {shorten(_FORMATS, 12)}; each may be followed by .gz or .zst",),
+                hint=f'[sources.{self._source}]\nformat = "csv"',
+            )
+        return kind
+
+    def _name(self, path: Path) -> str:
+        try:
+            return path.relative_to(self._root).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+    def _found(self, *, first: bool) -> list[Path]:
+        given = self._settings.files or []
+        patterns = [given] if isinstance(given, str) else given
+        found: dict[str, Path] = {}
+        for pattern in patterns:
+            matches = [self._root / name for name in glob.glob(pattern, root_dir=self._root, recursive=True)]
+            matches = [path for path in matches if path.is_file()]
+            if not matches and (first or not glob.has_magic(pattern)):
+                self._absent(pattern)
+            found |= {str(path): path for path in matches}
+        return [found[name] for name in sorted(found)]
+
+    def _absent(self, pattern: str) -> None:
+        what = f"no file matches '{pattern}'" if glob.has_magic(pattern) else f"file '{pattern}' is not there"
+        raise NotReady(
+            "DS301",
+            f"source '{self._source}': {what}",
+            facts=(f"looked in {self._root}",),
+            hint=f'[sources.{self._source}]\nfiles = "data/*.csv"    # relative to dayshift.toml',
+        )
