@@ -56,8 +56,8 @@ docs: $(VENV)/.dev  ## build the documentation into site/; warnings are errors
 serve-docs: $(VENV)/.dev  ## show the documentation at http://127.0.0.1:8000 while it is written
 	@$(RUN) -m mkdocs serve
 
-services: $(VENV)/.dev  ## which real services and data the tests can use here
-	@$(RUN) -m tests.services
+services:  ## which real services and data the tests can use here
+	@$(or $(wildcard $(RUN)),$(PYTHON),python3) -m tests.services
 
 setup: $(VENV)/.dev  ## the virtual environment with everything for development
 
