@@ -1,0 +1,125 @@
+"""Tables to the kernel's arrays: dense positions, dense entities, integer values.
+
+What is already so is only looked at: a frame in the log's order is not sorted, close integers are not hashed, the
+questions' entities are not numbered again where the same rows have asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from dayshift.definition import Column
+from dayshift.engines.contract import AS_OF, LOAD, POSITION
+from dayshift.engines.local import order
+from dayshift.engines.local.numbering import Numberings, stack
+from dayshift.engines.local.task import Reading, Task
+from dayshift.kernel.arrays import Events, Int64, Questions, Values
+from dayshift.kernel.plan import Series
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of the log in memory.
+
+    `frames` holds each source's events in the log's order. `asked` holds the questions in the log's order with
+    `_load`, `_position` and `as_of`; `own` the row of the asking event in its source's frame, None for a calendar.
+    """
+
+    frames: Mapping[str, pl.DataFrame]
+    asked: pl.DataFrame
+    own: Int64 | None = None
+
+
+def encode(
+    task: Task, stretch: Stretch, numberings: Numberings, first: int = 0
+) -> tuple[dict[str, Events], Questions]:
+    """The stretch as the kernel takes it; positions count from `first`."""
+    places, ticks = _places(task, stretch, first)
+    events = {
+        name: _events(task, reading, stretch.frames[name], places[name], numberings)
+        for name, reading in task.readings.items()
+        if reading.is_counted
+    }
+    own, asker = stretch.own, task.asker
+    questions = Questions(
+        microseconds(stretch.asked[AS_OF]),
+        ticks if own is None else _take(places[asker], own),
+        [_asked(task, series, stretch, events, numberings) for series in task.plan.series],
+        own if own is not None and asker in events else None,
+    )
+    return events, questions
+
+
+def microseconds(column: pl.Series) -> Int64:
+    """A column of times as microseconds."""
+    return column.to_physical().to_numpy()
+
+
+def _take(values: Int64, rows: Int64) -> Int64:
+    return values if len(rows) == len(values) else values[rows]
+
+
+def _places(task: Task, stretch: Stretch, first: int) -> tuple[dict[str, Int64], Int64]:
+    frames = [stretch.frames[name] for name in task.readings]
+    if stretch.own is None:
+        frames = [stretch.asked, *frames]
+    if len(frames) == 1:
+        places = [np.arange(first, first + frames[0].height)]
+    else:
+        pairs = [(frame[LOAD].to_numpy(), frame[POSITION].to_numpy()) for frame in frames]
+        places = order.merge(order.stamps(pairs), first)
+    ticks = places.pop(0) if stretch.own is None else places[0][:0]
+    return dict(zip(task.readings, places, strict=True)), ticks
+
+
+def _events(task: Task, reading: Reading, frame: pl.DataFrame, places: Int64, numberings: Numberings) -> Events:
+    name = reading.source.name
+    keys = {series.columns for series in task.plan.series if series.source == name}
+    entities = {key: numberings.learn((name, *key), stack(frame, key)) for key in sorted(keys)}
+    columns: dict[str, Values] = {}
+    for read in task.plan.reads(name):
+        column = read.removeprefix("hash:")
+        defined = reading.source.columns[column]
+        if defined.type == "str":
+            columns[read] = _words((name, column), frame.select(column), numberings, hashed=read != column)
+        else:
+            columns[read] = integers(frame[column], defined, task.scales[name, column])
+    return Events(microseconds(frame[reading.source.time]), places, entities, columns)
+
+
+def _asked(
+    task: Task, series: Series, stretch: Stretch, events: Mapping[str, Events], numberings: Numberings
+) -> Int64:
+    theirs = [asked for _, asked in series.keys]
+    if stretch.own is not None and series.source == task.asker and list(series.columns) == theirs:
+        return _take(events[series.source].entities[series.columns], stretch.own)
+    return numberings.codes((series.source, *series.columns), stack(stretch.asked, theirs))
+
+
+def _words(name: tuple[str, ...], frame: pl.DataFrame, numberings: Numberings, *, hashed: bool) -> Values:
+    codes = numberings.learn(name, frame)
+    known = codes >= 0
+    values = _gather(numberings.words(name).hashes(), codes) if hashed else codes
+    return Values(values, None if known.all() else known)
+
+
+def _gather(hashes: Int64, codes: Int64) -> Int64:
+    return hashes[codes] if len(hashes) else np.zeros(len(codes), np.int64)
+
+
+def integers(column: pl.Series, defined: Column, scale: int) -> Values:
+    """A column's values as integers: `round-half-even(value * scale)`, days and microseconds as they are.
+
+    >>> integers(pl.Series([1.25, None, 0.1]), Column("decimal", digits=2), 100).values.tolist()
+    [125, 0, 10]
+    """
+    valid = None if not column.null_count() else column.is_not_null().to_numpy()
+    if valid is not None:
+        column = column.to_physical().fill_null(0) if column.dtype != pl.Boolean else column.fill_null(False)
+    if defined.type in ("float", "decimal"):
+        return Values(np.rint(column.to_numpy() * scale).astype(np.int64), valid)
+    return Values(column.to_physical().cast(pl.Int64).to_numpy(), valid)

@@ -1,0 +1,69 @@
+"""The local engine: the kernel's two drivers over Polars tables, on one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import polars as pl
+
+from dayshift.definition import Pipeline
+from dayshift.definition.fingerprint import features_fingerprint
+from dayshift.engines.capabilities import ENGINES, needed, require
+from dayshift.engines.contract import Explanation, Log, Policy
+from dayshift.engines.local import decode, rows
+from dayshift.engines.local.cuts import of_loads
+from dayshift.engines.local.encode import Stretch, encode
+from dayshift.engines.local.numbering import Numberings
+from dayshift.engines.local.questions import stretches
+from dayshift.engines.local.task import Task
+from dayshift.kernel import history
+
+STRETCH = 2_000_000
+"""Questions, or rows of the log, that are taken at a time."""
+
+
+class LocalEngine:
+    """Features and labels of a pipeline from a log, on this machine.
+
+    `threads` None takes all processors; `stretch` rows are taken at a time. Neither can change an answer.
+
+    >>> LocalEngine().name
+    'local'
+    """
+
+    name = "local"
+    capabilities = ENGINES["local"]
+
+    def __init__(self, threads: int | None = None, *, stretch: int = STRETCH) -> None:
+        self.threads = threads
+        self.stretch = stretch
+
+    def features(
+        self,
+        pipeline: Pipeline,
+        log: Log,
+        *,
+        loads: tuple[int, int] | None = None,
+        between: tuple[int, int] | None = None,
+        policy: Policy = "as_known",
+    ) -> Iterator[pl.DataFrame]:
+        """As `Engine.features` says."""
+        require(self, needed(pipeline))
+        task = Task.of(pipeline, log)
+        hindsight = policy == "hindsight"
+        parts = stretches(task, log, of_loads(loads), between, most=self.stretch, hindsight=hindsight)
+        for stretch in parts:
+            yield self.answer(task, stretch, policy)
+
+    def answer(self, task: Task, stretch: Stretch, policy: Policy = "as_known") -> pl.DataFrame:
+        """The features table of one stretch of the log."""
+        numberings = Numberings()
+        found: dict[str, pl.Series] = {}
+        if task.features:
+            events, questions = encode(task, stretch, numberings)
+            hindsight = policy == "hindsight"
+            answers = history.answer(task.plan, events, questions, hindsight=hindsight, threads=self.threads)
+            found = decode.columns(task, answers, numberings)
+        found |= rows.evaluate(task.pipeline.row_features, stretch.asked)
+        return decode.table(task, stretch.asked, found, features_fingerprint(task.pipeline), policy)

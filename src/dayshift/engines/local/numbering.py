@@ -1,0 +1,169 @@
+"""Dense numbers for keys and words: what the kernel calls entities and codes.
+
+Two kinds, one meaning (equal values, equal numbers; -1 for null or unknown):
+
+- `Span`: integers that lie close together are their own numbers, less the smallest. No hashing; for one stretch.
+- `Dictionary`: any columns, also several at once, numbered in the order of first appearance by Polars' hash join. It
+  grows and can be saved, so that numbers in a stream's state keep their meaning.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+import polars as pl
+
+from dayshift.kernel.arrays import Int64
+
+_NUMBER = "#"
+SPARSE = 4
+"""A span may hold this many numbers for each row."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The integers `low` to `low + size - 1`.
+
+    >>> Span(10, 3).codes(pl.DataFrame({"k": [10, 12, 13, None]})).tolist()
+    [0, 2, -1, -1]
+    """
+
+    low: int
+    size: int
+
+    @staticmethod
+    def of(frame: pl.DataFrame) -> Span | None:
+        """The span of a single integer column, or None when it has none that is small enough."""
+        if frame.width != 1 or not frame.dtypes[0].is_integer() or frame.is_empty():
+            return None
+        column = frame.to_series()
+        low, high = column.min(), column.max()
+        if not isinstance(low, int) or not isinstance(high, int) or high - low >= SPARSE * frame.height + 65_536:
+            return None
+        return Span(low, high - low + 1)
+
+    def codes(self, frame: pl.DataFrame) -> Int64:
+        """The number of each row's value."""
+        column = frame.to_series().cast(pl.Int64)
+        if column.null_count():
+            return self._codes(column.fill_null(0).to_numpy(), column.is_not_null().to_numpy())
+        return self._codes(column.to_numpy(), None)
+
+    def _codes(self, values: Int64, valid: np.ndarray | None) -> Int64:
+        inside = True if valid is None else valid
+        if values.size and (values.min() < self.low or values.max() >= self.low + self.size):
+            inside = inside & (values >= self.low) & (values < self.low + self.size)
+        found = values - self.low
+        return found if inside is True else np.where(inside, found, -1)
+
+
+class Dictionary:
+    """Tuples of values and their numbers, in the order of first appearance.
+
+    >>> words = Dictionary(pl.Schema({"word": pl.String}))
+    >>> words.learn(pl.DataFrame({"any": ["b", None, "a", "b"]}))
+    >>> words.codes(pl.DataFrame({"word": ["a", "b", "c", None]})).tolist()
+    [1, 0, -1, -1]
+    >>> words.values(np.array([1, 1, 0])).to_list()
+    ['a', 'a', 'b']
+    """
+
+    def __init__(self, schema: pl.Schema, known: pl.DataFrame | None = None) -> None:
+        self._columns = [f"{i}" for i in range(len(schema))]
+        self._known = pl.DataFrame(schema=dict(zip(self._columns, schema.dtypes(), strict=True))) if known is None else known
+        self._hashes: Int64 = np.empty(0, np.int64)
+
+    @property
+    def size(self) -> int:
+        """How many tuples are known."""
+        return self._known.height
+
+    def learn(self, frame: pl.DataFrame) -> None:
+        """Number what is new; a row with a null in it belongs to no entity and gets no number."""
+        found = self._named(frame).unique(maintain_order=True).drop_nulls()
+        if self.size:
+            found = found.join(self._known, on=self._columns, how="anti", maintain_order="left")
+        if found.height:
+            self._known = pl.concat([self._known, found]) if self.size else found
+
+    def codes(self, frame: pl.DataFrame) -> Int64:
+        """The number of each row, -1 where it is unknown or holds a null."""
+        numbered = self._known.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_NUMBER))
+        found = self._named(frame).join(numbered, on=self._columns, how="left", maintain_order="left")
+        return found[_NUMBER].fill_null(-1).to_numpy()
+
+    def values(self, codes: Int64 | pl.Series) -> pl.Series:
+        """The value of each number, of a dictionary of one column; null for null."""
+        return self._known.to_series().gather(codes)
+
+    def hashes(self) -> Int64:
+        """For each number the first 8 bytes of BLAKE2b over the word, for sketches of distinct words."""
+        known = self._known.to_series()
+        new = (_hash(word) for word in known[len(self._hashes) :])
+        self._hashes = np.concatenate([self._hashes, np.fromiter(new, np.int64, self.size - len(self._hashes))])
+        return self._hashes
+
+    def save(self) -> bytes:
+        """The tuples in order, as an Arrow file."""
+        buffer = io.BytesIO()
+        self._known.write_ipc(buffer, compression="zstd")
+        return buffer.getvalue()
+
+    @staticmethod
+    def restore(saved: bytes) -> Dictionary:
+        """A dictionary from what `save` gave."""
+        known = pl.read_ipc(io.BytesIO(saved))
+        return Dictionary(known.schema, known)
+
+    def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return pl.DataFrame([column.alias(name) for name, column in zip(self._columns, frame, strict=True)])
+
+
+def _hash(word: str) -> int:
+    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little", signed=True)
+
+
+class Numberings:
+    """All numberings of one pipeline: entities by source and key columns, words by source and column.
+
+    `lasting` ones are dictionaries only, so that they can be saved; otherwise a fresh one is made for each stretch.
+    """
+
+    def __init__(self, lasting: dict[tuple[str, ...], Dictionary] | None = None) -> None:
+        self._lasting = lasting is not None
+        self._all: dict[tuple[str, ...], Dictionary | Span] = dict(lasting or {})
+
+    def learn(self, name: tuple[str, ...], frame: pl.DataFrame) -> Int64:
+        """The numbers of rows that may be new; `name` is the source's name and its columns'."""
+        span = None if self._lasting else Span.of(frame)
+        if span is not None:
+            self._all[name] = span
+            return span.codes(frame)
+        dictionary = self.words(name, frame)
+        dictionary.learn(frame)
+        return dictionary.codes(frame)
+
+    def codes(self, name: tuple[str, ...], frame: pl.DataFrame) -> Int64:
+        """The numbers of rows as known so far, -1 for others."""
+        return self._all[name].codes(frame)
+
+    def words(self, name: tuple[str, ...], frame: pl.DataFrame | None = None) -> Dictionary:
+        """The dictionary of this name, a new one where there is none and `frame` gives its types."""
+        found = self._all.get(name)
+        if found is None and frame is not None:
+            found = self._all[name] = Dictionary(frame.schema)
+        assert isinstance(found, Dictionary)
+        return found
+
+    def saved(self) -> dict[tuple[str, ...], bytes]:
+        """Every dictionary as bytes."""
+        return {name: found.save() for name, found in self._all.items() if isinstance(found, Dictionary)}
+
+
+def stack(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """The columns of a key; a constant one for the key of no columns, whose only entity is everything."""
+    return frame.select(columns) if columns else frame.select(pl.repeat(0, pl.len(), dtype=pl.Int64).alias(_NUMBER))

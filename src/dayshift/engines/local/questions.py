@@ -1,0 +1,118 @@
+"""What is asked in a stretch of the log, and the events that can answer it.
+
+Two kinds of questions: one an event of a source, asked at its event time from its own place; or one an entity at each
+tick of a calendar. Either way a stretch comes out: every source's events in the log's order, and the questions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from dayshift.engines.contract import AS_OF, Log
+from dayshift.engines.local import cuts, ticks
+from dayshift.engines.local.cuts import Cut
+from dayshift.engines.local.encode import Stretch, microseconds
+from dayshift.engines.local.order import sort_log
+from dayshift.engines.local.task import Reading, Task
+from dayshift.kernel.arrays import Int64
+
+Between = tuple[int, int] | None
+
+
+def stretches(
+    task: Task, log: Log, cut: Cut, between: Between, *, most: int, hindsight: bool = False
+) -> Iterator[Stretch]:
+    """The questions of a cut in stretches of about `most`, with all events that their windows can reach."""
+    if task.calendar is None:
+        for part in cuts.split(log, [task.pipeline.asker], cut, most):
+            yield from _by_events(task, log, part, between, hindsight)
+    else:
+        yield from _by_calendar(task, log, cut, between, most, hindsight)
+
+
+def _by_events(task: Task, log: Log, cut: Cut, between: Between, hindsight: bool) -> Iterator[Stretch]:
+    asker = task.readings[task.asker]
+    chosen = cut.inside & _asked_between(asker, between)
+    everything = between is None and cut == Cut()
+    reach = (None, None) if everything else _reach(log, asker, chosen)
+    if reach is None:
+        return
+    frames = {}
+    for name, reading in task.readings.items():
+        wanted = _in_reach(reading, reach, cut, hindsight) if reading.is_counted else pl.lit(False)
+        frames[name] = _collect(log, reading, wanted | chosen if reading is asker else wanted)
+    asked, own = pick(frames[asker.source.name], chosen, asker)
+    yield Stretch(frames, asked, own)
+
+
+def _asked_between(asker: Reading, between: Between) -> pl.Expr:
+    if between is None:
+        return pl.lit(True)
+    return pl.col(asker.source.time).to_physical().is_between(*between, closed="left")
+
+
+def _reach(log: Log, asker: Reading, chosen: pl.Expr) -> tuple[int, int] | None:
+    time = pl.col(asker.source.time).to_physical()
+    rows = cuts.read(log, asker.source, [asker.source.time]).filter(chosen)
+    low, high = rows.select(time.min().alias("low"), time.max().alias("high")).collect(engine="streaming").row(0)
+    return None if low is None else (low, high)
+
+
+def _in_reach(reading: Reading, reach: tuple[int | None, int | None], cut: Cut, hindsight: bool) -> pl.Expr:
+    low, high = reach
+    time = pl.col(reading.source.time).to_physical()
+    wanted = pl.lit(True) if hindsight else cut.before_high
+    if low is not None and reading.back_us is not None:
+        wanted = wanted & (time >= low - reading.back_us)
+    return wanted if high is None else wanted & (time <= high - reading.ahead_us)
+
+
+def _collect(log: Log, reading: Reading, wanted: pl.Expr) -> pl.DataFrame:
+    rows = cuts.read(log, reading.source, reading.columns).filter(wanted)
+    return sort_log(rows.collect(engine="streaming"), reading.source)
+
+
+def pick(frame: pl.DataFrame, chosen: pl.Expr, asker: Reading) -> tuple[pl.DataFrame, Int64]:
+    """The questions that some of a source's events ask, and the rows of those events."""
+    mask = frame.select(chosen.alias("asked")).to_series()
+    if len(mask) != frame.height or mask.all():
+        rows = np.arange(frame.height)
+        asked = frame
+    else:
+        rows = np.flatnonzero(mask.to_numpy())
+        asked = frame.filter(mask)
+    if asker.source.time != AS_OF:
+        asked = asked.with_columns(pl.col(asker.source.time).alias(AS_OF))
+    return asked, rows
+
+
+def _by_calendar(
+    task: Task, log: Log, cut: Cut, between: Between, most: int, hindsight: bool
+) -> Iterator[Stretch]:
+    calendar = task.calendar
+    assert calendar is not None
+    everything = Cut(None, cut.high)
+    entities = ticks.shown(calendar, log, everything)
+    spans = ticks.clock(task.pipeline, log, everything)
+    due = [
+        (load, tick)
+        for load, tick in ticks.between(calendar, spans, None)
+        if (cut.low is None or (load, tick) >= cut.low) and (between is None or between[0] <= tick < between[1])
+    ]
+    step = max(most // max(entities.height, 1), 1)
+    for start in range(0, len(due), step):
+        group = due[start : start + step]
+        asked = ticks.questions(calendar, group, entities)
+        if asked.height:
+            times = microseconds(asked[AS_OF])
+            part = Cut(None, group[-1])
+            reach = (int(times.min()), int(times.max()))
+            frames = {
+                name: _collect(log, reading, _in_reach(reading, reach, part, hindsight) & pl.lit(reading.is_counted))
+                for name, reading in task.readings.items()
+            }
+            yield Stretch(frames, asked)
+

@@ -1,0 +1,120 @@
+"""Row features: values from the question's own row, by a Polars expression as it is or by SQL over Arrow.
+
+A row feature must be elementwise: its value may depend on its own row only. An expression that aggregates, shifts,
+sorts or looks over other rows would give another value for every way to cut the log into chunks, so it is refused:
+first by its syntax tree (Polars' own and DuckDB's), then by its values, which must not change when some of the rows
+are computed alone and in another order. The second finds what no tree tells, such as a user's own function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import polars as pl
+
+from dayshift.definition import RowFeature, Sql
+from dayshift.diagnostics import DefinitionError
+from dayshift.engines.local import sql
+
+SAMPLE = 64
+"""How many rows are computed a second time, in two parts and reversed."""
+
+
+def inputs(features: Iterable[RowFeature], columns: Sequence[str]) -> list[str]:
+    """The columns of the asking row that these features read; all of them where an expression does not say.
+
+    >>> inputs([RowFeature(None, "late", pl.col("delay") > 15)], ["id", "delay"])
+    ['delay']
+    """
+    found: list[str] = []
+    for feature in features:
+        names = [] if isinstance(feature.expression, Sql) else feature.expression.meta.root_names()
+        found += [name for name in names if name in columns] if names and set(names) <= {*columns, "as_of"} else columns
+    return list(dict.fromkeys(found))
+
+
+def evaluate(features: Sequence[RowFeature], frame: pl.DataFrame) -> dict[str, pl.Series]:
+    """Each feature's column for the rows of a frame; frame columns are canonical, times are UTC.
+
+    Raises:
+        DefinitionError: DS524, an expression's value depends on other rows, or it cannot be computed.
+        NotReady: DS525, a feature is written in SQL and DuckDB is not installed.
+    """
+    found = _compute(features, frame)
+    for feature in features:
+        if isinstance(feature.expression, pl.Expr):
+            refuse_other_rows(feature)
+        if len(found[feature.name]) != frame.height:
+            raise _refusal(feature, f"gives {len(found[feature.name])} values for {frame.height} rows")
+    _compare(features, frame.head(SAMPLE), {name: column.head(SAMPLE) for name, column in found.items()})
+    return found
+
+
+def refuse_other_rows(feature: RowFeature) -> None:
+    """Refuse an expression whose syntax tree says that it looks at other rows.
+
+    >>> refuse_other_rows(RowFeature(None, "x", pl.col("a") - pl.col("a").mean()))
+    Traceback (most recent call last):
+    ...
+    dayshift.diagnostics.errors.DefinitionError: DS524: row feature 'x' looks at other rows: col("a").mean()
+    """
+    found = _looking_around(feature.expression)
+    if found is not None:
+        raise _refusal(feature, f"looks at other rows: {found}")
+
+
+def _looking_around(expression: pl.Expr) -> pl.Expr | None:
+    meta = expression.meta
+    if meta.is_literal() or "element()" in str(expression):
+        return None
+    for part in meta.pop():
+        found = _looking_around(part)
+        if found is not None:
+            return found
+    try:
+        separate = meta.is_row_separable() and (meta.is_length_preserving() or meta.is_scalar())
+    except pl.exceptions.ColumnNotFoundError:
+        return None  # a user's own function: only its values can tell
+    return None if separate else expression
+
+
+def _compute(features: Sequence[RowFeature], frame: pl.DataFrame) -> dict[str, pl.Series]:
+    found: dict[str, pl.Series] = {}
+    queries = {feature.name: feature for feature in features if isinstance(feature.expression, Sql)}
+    if queries:
+        found.update(sql.evaluate({name: feature.expression.text for name, feature in queries.items()}, frame))
+    for feature in features:
+        if feature.name not in queries:
+            found[feature.name] = _one(feature, frame)
+    return found
+
+
+def _one(feature: RowFeature, frame: pl.DataFrame) -> pl.Series:
+    try:
+        column = frame.select(feature.expression.alias(feature.name)).to_series()
+    except pl.exceptions.PolarsError as error:
+        raise _refusal(feature, f"cannot be computed: {str(error).splitlines()[0]}") from error
+    if len(column) == 1 and frame.height != 1 and not feature.expression.meta.root_names():
+        return column.new_from_index(0, frame.height)
+    return column
+
+
+def _compare(features: Sequence[RowFeature], frame: pl.DataFrame, expected: dict[str, pl.Series]) -> None:
+    cut = frame.height // 3
+    if not cut:
+        return
+    parts = [_compute(features, part.reverse()) for part in (frame.head(cut), frame.slice(cut))]
+    for feature in features:
+        again = pl.concat([part[feature.name].reverse() for part in parts])
+        if not again.equals(expected[feature.name].alias(feature.name), null_equal=True):
+            raise _refusal(feature, "has other values when the rows are computed in parts or in another order")
+
+
+def _refusal(feature: RowFeature, why: str) -> DefinitionError:
+    return DefinitionError(
+        "DS524",
+        f"row feature {feature.name!r} {why}",
+        place=feature.place,
+        facts=("its value must depend on its own row only, or it would differ with the size of a load",),
+        hint="for a value from other rows write a window: source.by(...).over(...).mean(...)",
+    )

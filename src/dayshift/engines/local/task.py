@@ -1,0 +1,108 @@
+"""What one pipeline asks of the engine, worked out once: what to read of each source, how far back, in which scales."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dayshift.definition import Calendar, Pipeline, Source, Window, WindowFeature
+from dayshift.engines.contract import Log, question_columns
+from dayshift.engines.local import rows
+from dayshift.kernel.plan import Plan, compile_plan
+from dayshift.semantics.fixed_point import scale_of
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read of one source: the columns, and those of its features' windows that reach furthest and least far.
+
+    `back_us` None: some window has no lower bound. `ahead_us` is the smallest delay: newer events cannot count.
+    """
+
+    source: Source
+    columns: tuple[str, ...]
+    values: tuple[str, ...] = ()
+    back_us: int | None = 0
+    ahead_us: int = 0
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether some feature counts its events; otherwise they only ask."""
+        return self.back_us != 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One pipeline with its scales, its kernel plan and what to read."""
+
+    pipeline: Pipeline
+    scales: Mapping[tuple[str, str], int]
+    features: tuple[WindowFeature, ...] = field(default=())
+
+    @staticmethod
+    def of(pipeline: Pipeline, log: Log) -> Task:
+        """The task of a pipeline; the log says how floats without declared bits were measured."""
+        features = pipeline.window_features
+        read = {(f.source.name, f.aggregate.column): f for f in features if f.column is not None}
+        bits = {f.source.name: log.bits(f.source.name) for f in features}
+        scales = {
+            (source, str(name)): scale_of(feature.source.columns[str(name)], bits[source].get(str(name)))
+            for (source, name), feature in read.items()
+        }
+        return Task(pipeline, scales, features)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The kernel's plan of the window features."""
+        return compile_plan(self.features, self.scales)
+
+    @property
+    def asker(self) -> str:
+        """The name of the source whose events, or whose entities, are asked for."""
+        return str(self.pipeline.asker.name)
+
+    @property
+    def calendar(self) -> Calendar | None:
+        """The calendar that asks, or None when events do."""
+        predict = self.pipeline.predict
+        return predict if isinstance(predict, Calendar) else None
+
+    @cached_property
+    def readings(self) -> dict[str, Reading]:
+        """By source name, sorted: every source whose events count or ask."""
+        sources = {f.source.name: f.source for f in self.features}
+        sources[self.pipeline.asker.name] = self.pipeline.asker
+        return {name: self._reading(sources[name]) for name in sorted(sources)}
+
+    def _reading(self, source: Source) -> Reading:
+        mine = [feature for feature in self.features if feature.source.name == source.name]
+        columns = [source.time, *source.key_columns]
+        columns += [column for feature in mine for column, _ in feature.keys]
+        values = [feature.aggregate.column for feature in mine if feature.aggregate.column is not None]
+        if source.name == self.pipeline.asker.name:
+            columns += self._asked_columns()
+        windows = [window for feature in mine for window in (feature.window, feature.baseline) if window]
+        return Reading(
+            source,
+            tuple(dict.fromkeys([*columns, *values])),
+            tuple(dict.fromkeys(values)),
+            _back(windows),
+            min((window.delay_us for window in windows), default=0),
+        )
+
+    def _asked_columns(self) -> list[str]:
+        columns = list(question_columns(self.pipeline))
+        if self.calendar is None:
+            columns += [asked for feature in self.features for _, asked in feature.keys]
+            columns += rows.inputs(self.pipeline.row_features, tuple(self.pipeline.asker.columns))
+        return columns
+
+
+def _back(windows: list[Window]) -> int | None:
+    reach = 0
+    for window in windows:
+        if window.width_us is None:
+            return None
+        reach = max(reach, window.delay_us + window.width_us + 1)
+    return reach
