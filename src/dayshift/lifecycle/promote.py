@@ -1,0 +1,55 @@
+"""Which version serves: promotion and rollback. Both give back the record that the caller writes into the ledger."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dayshift.diagnostics import UsageError
+from dayshift.learners.registry import CHAMPION, Registry
+
+REPLACED = "dayshift.replaced"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What happened to the champion: `verb` "promote" or "rollback", `outcome` "done" or "unchanged"."""
+
+    verb: str
+    model: str
+    version: int
+    replaced: int | None
+    outcome: str
+    at: datetime
+
+    def record(self) -> dict[str, Any]:
+        """The detail of the ledger's record."""
+        return {"model": self.model, "version": self.version, "replaced": self.replaced, "at": self.at.isoformat()}
+
+
+def promote(registry: Registry, name: str, version: int, now: datetime) -> Promotion:
+    """Let a version serve. What it replaces is written down first, so that `rollback` finds the way back.
+
+    Raises:
+        UsageError: DS621, there is no such version.
+    """
+    before = registry.alias(name, CHAMPION)
+    if before == version:
+        return Promotion("promote", name, version, before, "unchanged", now)
+    registry.tag(name, version, REPLACED, "" if before is None else str(before))
+    registry.set_alias(name, CHAMPION, version)
+    return Promotion("promote", name, version, before, "done", now)
+
+
+def rollback(registry: Registry, name: str, now: datetime) -> Promotion:
+    """Let the version serve again that the champion replaced.
+
+    Raises:
+        UsageError: DS650, there is no champion, or it replaced nobody.
+    """
+    champion = next((entry for entry in registry.versions(name) if CHAMPION in entry.aliases), None)
+    earlier = champion.tags.get(REPLACED, "") if champion else ""
+    if champion is None or not earlier:
+        reason = "has no champion" if champion is None else f"has no earlier champion than version {champion.version}"
+        raise UsageError("DS650", f"model '{name}' {reason}", hint=f"dayshift promote {name} VERSION")
+    registry.set_alias(name, CHAMPION, int(earlier))
+    return Promotion("rollback", name, int(earlier), champion.version, "done", now)

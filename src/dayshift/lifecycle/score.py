@@ -1,0 +1,101 @@
+"""Predictions for features, by a model that was trained on features of exactly the same meaning."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from dayshift.definition.calendar import Calendar
+from dayshift.definition.fingerprint import feature_fingerprint, features_fingerprint
+from dayshift.definition.pipeline import Pipeline
+from dayshift.diagnostics import Refused, shorten
+from dayshift.learners.estimator import predict
+from dayshift.learners.registry import Registered
+
+
+def score(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: datetime) -> pl.DataFrame:
+    """One prediction a row of `features`, in its order.
+
+    Columns: the question's keys, `as_of`, `_load`, `_position`, `prediction` (the probability of the positive class, or
+    the value), `model_version`, `_fingerprint` (of the features), `scored_at`.
+
+    Raises:
+        Refused: DS630, model and features differ in meaning; DS631, the features mix definitions or policies;
+            DS609, a column is absent or of another type.
+        DefinitionError: DS605, DS606, DS607, the model cannot take these features.
+    """
+    require_same_features(pipeline, features, model.about)
+    predictions = predict(model.model, features)
+    place = [name for name in ("_load", "_position") if name in features.columns]
+    return features.select(*question_keys(pipeline), "as_of", *place).with_columns(
+        pl.Series("prediction", predictions, pl.Float64),
+        pl.lit(str(model.version)).alias("model_version"),
+        pl.lit(features_fingerprint(pipeline)).alias("_fingerprint"),
+        pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("scored_at"),
+    )
+
+
+def question_keys(pipeline: Pipeline) -> tuple[str, ...]:
+    """The columns that identify a question beside `as_of`: the asking event's key, or the calendar's entity."""
+    predict_for = pipeline.predict
+    return tuple(predict_for.by if isinstance(predict_for, Calendar) else predict_for.key_columns)
+
+
+def feature_fingerprints(pipeline: Pipeline) -> dict[str, str]:
+    """The fingerprint of the feature behind each feature column."""
+    return {column: feature_fingerprint(feature) for feature in pipeline.flat for column in feature.columns}
+
+
+def same_features(pipeline: Pipeline, about: Mapping[str, Any]) -> bool:
+    """Whether a model was trained on features of this definition."""
+    return bool(about.get("features_fingerprint") == features_fingerprint(pipeline))
+
+
+def require_same_features(pipeline: Pipeline, features: pl.DataFrame, about: Mapping[str, Any]) -> None:
+    """Refuse a model whose features mean something else than the definition's, or a frame that does.
+
+    Raises:
+        Refused: DS630 naming the features that changed, DS631.
+    """
+    require_one_meaning(pipeline, features)
+    if same_features(pipeline, about):
+        return
+    differences = _differences(about.get("feature_fingerprints", {}), feature_fingerprints(pipeline))
+    raise Refused(
+        "DS630",
+        f"the model was trained on other features: {differences[0]}",
+        facts=(
+            *differences[1:8],
+            f"the model's features {about.get('features_fingerprint')}, the definition's {features_fingerprint(pipeline)}",
+        ),
+        hint="dayshift train",
+    )
+
+
+def require_one_meaning(pipeline: Pipeline, features: pl.DataFrame) -> None:
+    """Refuse a features frame of another definition, or of two policies at once.
+
+    Raises:
+        Refused: DS631.
+    """
+    own = features_fingerprint(pipeline)
+    for column, allowed in (("_fingerprint", {own}), ("_policy", None)):
+        if column not in features.columns:
+            continue
+        found = set(features[column].unique().to_list())
+        if (allowed is not None and not found <= allowed) or len(found) > 1:
+            what = "definitions" if column == "_fingerprint" else "policies"
+            raise Refused(
+                "DS631",
+                f"the features are not all of this pipeline's one meaning: {what} {shorten(found)}",
+                facts=(f"the definition's features are {own}",),
+                hint="dayshift backfill FROM TO",
+            )
+
+
+def _differences(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    changed = [f"'{name}' changed its meaning" for name in now if name in then and then[name] != now[name]]
+    added = [f"'{name}' is new" for name in now if name not in then]
+    gone = [f"'{name}' is gone" for name in then if name not in now]
+    return [*changed, *added, *gone] or ["their order or the questions themselves changed"]
