@@ -96,7 +96,9 @@ def _block_size(head: bytes, chunk_rows: int) -> int:
 def _header(head: bytes, file: IO[bytes], name: str, separator: str) -> tuple[bytes, tuple[str, ...]]:
     """What follows the header, and its columns; no columns when the file is empty."""
     if head[:2] in _BOMS:
-        raise NotReady("DS302", f"file '{name}' is {_BOMS[head[:2]]}, not UTF-8", hint=f"iconv -f UTF-16 -t UTF-8 {name}")
+        raise NotReady(
+            "DS302", f"file '{name}' is {_BOMS[head[:2]]}, not UTF-8", hint=f"iconv -f UTF-16 -t UTF-8 {name}"
+        )
     head = head.removeprefix(b"\xef\xbb\xbf")
     while (blank := head.split(b"\n", 1))[0] in (b"", b"\r") and len(blank) == 2:
         head = blank[1]
@@ -113,7 +115,9 @@ def _header(head: bytes, file: IO[bytes], name: str, separator: str) -> tuple[by
     if len(set(columns)) < len(columns):
         twice = sorted({column for column in columns if columns.count(column) > 1})
         raise NotReady(
-            "DS306", f"column '{twice[0]}' stands twice in the header of file '{name}'", facts=(f"columns: {fields.strip()}",)
+            "DS306",
+            f"column '{twice[0]}' stands twice in the header of file '{name}'",
+            facts=(f"columns: {fields.strip()}",),
         )
     return head[len(line) :], columns
 
@@ -156,9 +160,15 @@ def _good_and_torn(data: bytes, split: Split, dialect: Dialect, number: int) -> 
     rows = pl.Series("row", [number + 1 + i for i in range(split.count) if i not in torn], dtype=pl.Int64)
     frame = dialect.parse(b"\n".join(data[start:end] for start, end in split.good) + (b"\n" if split.good else b""))
     if frame.height != len(split.good):
-        raise Bug("DS309", f"{len(split.good):,} records of CSV became {frame.height:,} rows", facts=("nothing was loaded",))
+        raise Bug(
+            "DS309", f"{len(split.good):,} records of CSV became {frame.height:,} rows", facts=("nothing was loaded",)
+        )
     rejects = [
-        (number + 1 + index, reason, data[start : min(end, start + SHOWN_RAW)].rstrip(b"\r").decode(errors="backslashreplace"))
+        (
+            number + 1 + index,
+            reason,
+            data[start : min(end, start + SHOWN_RAW)].rstrip(b"\r").decode(errors="backslashreplace"),
+        )
         for index, reason, (start, end) in split.torn
     ]
     return Block(frame, rows, pl.DataFrame(rejects, schema=REJECTS, orient="row"))
@@ -172,6 +182,8 @@ def _skip_line(data: bytes, file: IO[bytes], dialect: Dialect, number: int) -> t
             rest = more.split(b"\n", 1)[1]
             break
     reason = f"the line is longer than {LONGEST_RECORD:,} bytes"
-    rejects = pl.DataFrame([(number + 1, reason, start.decode(errors="backslashreplace"))], schema=REJECTS, orient="row")
+    rejects = pl.DataFrame(
+        [(number + 1, reason, start.decode(errors="backslashreplace"))], schema=REJECTS, orient="row"
+    )
     frame = pl.DataFrame(schema=dict.fromkeys(dialect.columns, pl.String))
     return Block(frame, pl.Series("row", [], dtype=pl.Int64), rejects), rest, not more

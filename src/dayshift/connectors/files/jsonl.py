@@ -51,7 +51,9 @@ def _block(data: bytes, number: int) -> tuple[Block, int]:
         except ValueError as error:
             rejects.append((row, str(error), line[:SHOWN_RAW].decode(errors="backslashreplace")))
     names = dict.fromkeys(name for value in good for name in value)
-    frame = pl.DataFrame({name: [value.get(name) for value in good] for name in names}, schema=dict.fromkeys(names, pl.String))
+    frame = pl.DataFrame(
+        {name: [value.get(name) for value in good] for name in names}, schema=dict.fromkeys(names, pl.String)
+    )
     if not names and good:
         frame = pl.DataFrame({"": [None] * len(good)}, schema={"": pl.String})
     torn = pl.DataFrame(rejects, schema=REJECTS, orient="row")

@@ -24,11 +24,11 @@ _COMPRESSED = (".gz", ".zst", ".zstd")
 
 
 class FilesReader:
-    """Reads the files of one source that were not loaded yet.
+    r"""Reads the files of one source that were not loaded yet.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "day1.csv").write_text("id,amount\\n1,2.50\\n")
+    >>> _ = (folder / "day1.csv").write_text("id,amount\n1,2.50\n")
     >>> reader = FilesReader("payments", SourceSettings(files="*.csv"), 1000, folder)
     >>> [chunk.frame.rows() for chunk in reader.chunks(reader.plan([], None))]
     [[('1', '2.50')]]
@@ -93,7 +93,9 @@ class FilesReader:
                     before = raw.count
                 self._read.append(raw.finish(name, rows))
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
-            raise NotReady("DS301", f"file '{name}' of source '{self._source}' cannot be opened", facts=(str(error),)) from error
+            raise NotReady(
+                "DS301", f"file '{name}' of source '{self._source}' cannot be opened", facts=(str(error),)
+            ) from error
 
     def _blocks(self, path: Path, name: str, plain: object, raw: HashedFile) -> Iterator[Block]:
         kind = self._settings.format or self._kind(name)
@@ -129,7 +131,7 @@ class FilesReader:
         patterns = [given] if isinstance(given, str) else given
         found: dict[str, Path] = {}
         for pattern in patterns:
-            matches = [self._root / name for name in glob.glob(pattern, root_dir=self._root, recursive=True)]
+            matches = [self._root / name for name in glob.glob(pattern, root_dir=self._root, recursive=True)]  # noqa: PTH207
             matches = [path for path in matches if path.is_file()]
             if not matches and (first or not glob.has_magic(pattern)):
                 self._absent(pattern)

@@ -94,7 +94,7 @@ def _quotes_stand_well(buffer: NDArray[np.uint8], quotes: NDArray[np.int64], sep
 
 
 def classify(data: bytes, separator: bytes, width: int, *, last: bool) -> Split:
-    """All complete records of the text, each good or torn; with `last` the end of the text ends a record too.
+    r"""All complete records of the text, each good or torn; with `last` the end of the text ends a record too.
 
     >>> split = classify(b"1,2\n3\n4,5\n", b",", 2, last=True)
     >>> len(split.good), [(number, reason) for number, reason, _ in split.torn]

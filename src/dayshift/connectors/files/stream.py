@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from dayshift.connectors.contract import Origin
 from dayshift.diagnostics import NotReady
@@ -57,7 +57,10 @@ class HashedFile(io.RawIOBase):
             raise NotReady(
                 "DS305",
                 f"file '{name}' changed while it was read",
-                facts=(f"it had {self._before[0]:,} bytes, now it has {self._stamp()[0]:,}", "nothing of it was loaded"),
+                facts=(
+                    f"it had {self._before[0]:,} bytes, now it has {self._stamp()[0]:,}",
+                    "nothing of it was loaded",
+                ),
                 hint="write files under another name and rename them when they are complete, then run again",
             )
         return Origin(name, self.count, self._hash.hexdigest(), rows)
@@ -75,7 +78,7 @@ def sha256_of(path: Path) -> str:
 
 
 def compression_of(path: Path) -> str | None:
-    """ "gzip" or "zstd" by the file's first bytes, else None; a name proves nothing."""
+    """The compression, "gzip" or "zstd", by the file's first bytes; None when plain: a name proves nothing."""
     with path.open("rb") as file:
         head = file.read(4)
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
@@ -92,7 +95,7 @@ def opened(path: Path) -> Iterator[tuple[IO[bytes], HashedFile]]:
         kind = compression_of(path)
         plain: IO[bytes] = io.BufferedReader(raw, _BLOCK)
         if kind == "gzip":
-            plain = gzip.GzipFile(fileobj=plain, mode="rb")
+            plain = cast(IO[bytes], gzip.GzipFile(fileobj=plain, mode="rb"))
         elif kind == "zstd":
             plain = _zstd(plain, path)
         try:

@@ -1,0 +1,103 @@
+"""From settings to a reader or a destination. Third-party readers come by entry points of the group
+"dayshift.connectors": the scheme of a source's `database` ("kafka:…", "mycorp://…") names the entry point."""
+
+import time
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from dayshift.connectors.contract import Destination, Reader
+from dayshift.connectors.database import resolve
+from dayshift.connectors.files.reader import FilesReader
+from dayshift.connectors.retry import Retry
+from dayshift.definition.duration import parse_duration
+from dayshift.definition.settings import DestinationSettings, IngestSettings, SourceSettings
+from dayshift.definition.source import Source
+from dayshift.diagnostics import DefinitionError, NotReady, shorten
+
+GROUP = "dayshift.connectors"
+_OWN = ("env", "postgresql", "postgres", "sqlite", "duckdb")
+
+
+def open_source(
+    source: Source,
+    settings: SourceSettings,
+    ingest: IngestSettings,
+    root: Path,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Reader:
+    """The reader that a source's section of dayshift.toml asks for.
+
+    Raises:
+        DefinitionError: DS308, the section names none or several of `files`, `table`, `query`; DS312, an unknown database.
+        NotReady: DS313, the environment variable with the database's address is not set.
+    """
+    named = [name for name in ("files", "table", "query") if getattr(settings, name)]
+    scheme = (settings.database or "").split(":", 1)[0] if ":" in (settings.database or "") else ""
+    if scheme and scheme not in _OWN:
+        found: Reader = _third_party(scheme, source.name)(source, settings, ingest, root)
+        return found
+    if len(named) != 1:
+        raise DefinitionError(
+            "DS308",
+            f"source '{source.name}' comes from {' and '.join(named) or 'nowhere'}",
+            place=source.place,
+            facts=("its section in dayshift.toml names exactly one of: files, table, query",),
+            hint=f'[sources.{source.name}]\nfiles = "data/{source.name}/*.csv"',
+        )
+    if named == ["files"]:
+        return FilesReader(source.name, settings, ingest.chunk_rows, Path(root))
+    from dayshift.connectors.sql import SqlReader
+
+    database = resolve(settings.database, f"[sources.{source.name}]", Path(root))
+    if database.kind == "duckdb":
+        raise DefinitionError("DS312", f"[sources.{source.name}] names a DuckDB file, which can be a destination only")
+    return SqlReader(source.name, settings, database, ingest.chunk_rows, retry_of(ingest, sleep))
+
+
+def open_destination(
+    settings: DestinationSettings,
+    root: Path,
+    *,
+    name: str = "warehouse",
+    ingest: IngestSettings | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Destination:
+    """The warehouse table that a section `[destinations.NAME]` asks for.
+
+    Raises:
+        DefinitionError: DS312, the database is of a kind that cannot be written.
+        NotReady: DS313, the environment variable with the database's address is not set.
+    """
+    from dayshift.connectors.destinations import DuckDBDestination, PostgreSQLDestination
+
+    database = resolve(settings.database, f"[destinations.{name}]", Path(root))
+    retry = retry_of(ingest or IngestSettings(), sleep)
+    if database.kind == "postgresql":
+        return PostgreSQLDestination(name, database, settings.table, retry)
+    if database.kind == "duckdb":
+        return DuckDBDestination(name, database, settings.table, retry)
+    raise DefinitionError(
+        "DS312",
+        f"[destinations.{name}] names a {database.kind} database",
+        facts=("a destination is PostgreSQL or DuckDB",),
+    )
+
+
+def retry_of(ingest: IngestSettings, sleep: Callable[[float], None] = time.sleep) -> Retry:
+    """How often and after which pauses, by the section `[ingest]`."""
+    return Retry(ingest.retries, parse_duration(ingest.backoff), sleep)
+
+
+def _third_party(scheme: str, source: str) -> Callable[..., Reader]:
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if scheme not in found:
+        raise NotReady(
+            "DS310",
+            f"source '{source}' needs the connector '{scheme}', which is not installed",
+            facts=(f"built in: files, postgresql, sqlite; installed besides: {shorten(found)}",),
+            hint="install the package that offers it, or correct `database` in dayshift.toml",
+        )
+    factory: Callable[..., Reader] = found[scheme].load()
+    return factory
