@@ -1,0 +1,254 @@
+"""The aggregates over the windows of a chunk: for entities whose events came in order of time.
+
+Counts and sums are differences of prefix sums; extremes come from a bottom-up segment tree over all sorted values
+(entities need no tree of their own: a window never leaves its entity); picks are places. Each kernel takes
+`rows` (question numbers) and `window` = (lo, hi, skip, extra) of `bounds.py`, `sorted_values`, and `raw` values in the
+order of events' rows for `extra`. Results go to the questions' rows of `out`.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from dayshift.kernel.numbers import add, divide, magnitude, multiply, subtract, variance
+
+SUM_INT, SUM_FLOAT, MEAN = 0, 1, 2
+SAMPLE, ROOT = 1, 2
+
+
+@njit(cache=True, nogil=True)
+def counts(rows: Any, window: Any, out: Any) -> None:
+    """The number of events of each window."""
+    lo, hi, skip, extra = window
+    for j in range(rows.size):
+        out[rows[j]] = hi[j] - lo[j] - (skip[j] >= 0) + (extra[j] >= 0)
+
+
+@njit(cache=True, nogil=True)
+def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> None:
+    """Sums or means. `columns` = (prefix, sorted_values, raw); `out` = (int64, float64 of the same memory, valid)."""
+    lo, hi, skip, extra = window
+    prefix, values, raw = columns
+    odd, exponent = scale
+    whole, real, valid = out
+    for j in range(rows.size):
+        n = hi[j] - lo[j]
+        total = prefix[hi[j]] - prefix[lo[j]]
+        if skip[j] >= 0:
+            n -= 1
+            total -= values[skip[j]]
+        if extra[j] >= 0:
+            n += 1
+            total += raw[extra[j]]
+        r = rows[j]
+        if n == 0:
+            valid[r] = False
+            continue
+        valid[r] = True
+        if mode == SUM_INT:
+            whole[r] = total
+        elif mode == SUM_FLOAT:
+            real[r] = divide(total, 1, odd, exponent)
+        else:
+            real[r] = divide(total, n, odd, exponent)
+
+
+@njit(cache=True, nogil=True)
+def sums_that_pass(rows: Any, window: Any, columns: Any, high: Any) -> Any:
+    """The first question whose window's sum does not fit into int64, or -1; `high`: the high words of the prefix sums."""
+    lo, hi, skip, extra = window
+    prefix, values, raw = columns
+    top = np.uint64(63)
+    zero = np.uint64(0)
+    for j in range(rows.size):
+        h, l = subtract(high[hi[j]], np.uint64(prefix[hi[j]]), high[lo[j]], np.uint64(prefix[lo[j]]))
+        if skip[j] >= 0:
+            v = np.uint64(values[skip[j]])
+            h, l = subtract(h, l, zero - (v >> top), v)
+        if extra[j] >= 0:
+            v = np.uint64(raw[extra[j]])
+            h, l = add(h, l, zero - (v >> top), v)
+        if h != zero - (l >> top):
+            return rows[j]
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def deviation(n: Any, total: Any, square: Any, mode: Any, scale: Any) -> Any:
+    """(value, state) of a variance or its root; state 0: null, 1: there, 2: needs `exact_variance`."""
+    sample = (mode & SAMPLE) != 0
+    if n == 0 or (sample and n == 1):
+        return 0.0, 0
+    value, done = variance(n, total, square, scale, sample)
+    if not done:
+        return 0.0, 2
+    return (np.sqrt(value) if (mode & ROOT) != 0 else value), 1
+
+
+@njit(cache=True, nogil=True)
+def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> Any:
+    """Variances. `columns` = (prefix, sorted_values, raw, high and low prefix of squares); `out` = (real, state).
+
+    Returns how many states are 2.
+    """
+    lo, hi, skip, extra = window
+    prefix, values, raw, high, low = columns
+    real, state = out
+    undone = 0
+    for j in range(rows.size):
+        n = hi[j] - lo[j]
+        total = prefix[hi[j]] - prefix[lo[j]]
+        h, l = subtract(high[hi[j]], low[hi[j]], high[lo[j]], low[lo[j]])
+        if skip[j] >= 0:
+            n -= 1
+            total -= values[skip[j]]
+            a = magnitude(values[skip[j]])
+            sh, sl = multiply(a, a)
+            h, l = subtract(h, l, sh, sl)
+        if extra[j] >= 0:
+            n += 1
+            total += raw[extra[j]]
+            a = magnitude(raw[extra[j]])
+            sh, sl = multiply(a, a)
+            h, l = add(h, l, sh, sl)
+        real[rows[j]], state[rows[j]] = deviation(n, total, (h, l), mode, scale)
+        undone += state[rows[j]] == 2
+    return undone
+
+
+@njit(cache=True, nogil=True)
+def parts(rows: Any, window: Any, columns: Any, out: Any) -> None:
+    """The words (count, sum, squares) of each window, as `late.late_parts` gives them; the sum's high word stays 0."""
+    lo, hi, skip, extra = window
+    prefix, values, raw, high, low = columns
+    for j in range(rows.size):
+        n = hi[j] - lo[j]
+        total = prefix[hi[j]] - prefix[lo[j]]
+        h, l = subtract(high[hi[j]], low[hi[j]], high[lo[j]], low[lo[j]])
+        if skip[j] >= 0:
+            n -= 1
+            total -= values[skip[j]]
+            a = magnitude(values[skip[j]])
+            sh, sl = multiply(a, a)
+            h, l = subtract(h, l, sh, sl)
+        if extra[j] >= 0:
+            n += 1
+            total += raw[extra[j]]
+            a = magnitude(raw[extra[j]])
+            sh, sl = multiply(a, a)
+            h, l = add(h, l, sh, sl)
+        out[j, 0], out[j, 2], out[j, 3], out[j, 4] = np.uint64(n), np.uint64(total), h, l
+
+
+@njit(cache=True, nogil=True)
+def parts_that_pass(rows: Any, words: Any) -> Any:
+    """The first question whose sum does not fit into int64, or -1."""
+    for j in range(rows.size):
+        if words[j, 1] != np.uint64(0) - (words[j, 2] >> np.uint64(63)):
+            return rows[j]
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def sums_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> None:
+    """Sums or means from the words of each window. `out` as in `sums`."""
+    odd, exponent = scale
+    whole, real, valid = out
+    for j in range(rows.size):
+        n, total, r = np.int64(words[j, 0]), np.int64(words[j, 2]), rows[j]
+        valid[r] = n > 0
+        if n > 0 and mode == SUM_INT:
+            whole[r] = total
+        elif n > 0:
+            real[r] = divide(total, n if mode == MEAN else 1, odd, exponent)
+
+
+@njit(cache=True, nogil=True)
+def deviations_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> Any:
+    """Variances from the words of each window; returns how many states are 2."""
+    real, state = out
+    undone = 0
+    for j in range(rows.size):
+        n, total = np.int64(words[j, 0]), np.int64(words[j, 2])
+        square = (words[j, 3], words[j, 4])
+        real[rows[j]], state[rows[j]] = deviation(n, total, square, mode, scale)
+        undone += state[rows[j]] == 2
+    return undone
+
+
+@njit(cache=True, nogil=True)
+def build_tree(values: Any, sign: Any, tree: Any) -> None:
+    """`tree[n + i]` is `sign * values[i]`, `tree[k]` the smaller of its two children; `tree` has 2 n entries.
+
+    The complement `~v` stands for a negative sign: it reverses the order and cannot overflow.
+    """
+    n = values.size
+    for i in range(n):
+        tree[n + i] = values[i] if sign > 0 else ~values[i]
+    for k in range(n - 1, 0, -1):
+        tree[k] = min(tree[2 * k], tree[2 * k + 1])
+
+
+@njit(cache=True, nogil=True)
+def smallest(tree: Any, begin: Any, end: Any, found: Any) -> Any:
+    """The smallest of `found` and the tree's leaves [begin, end)."""
+    n = tree.size >> 1
+    a, b = begin + n, end + n
+    while a < b:
+        if a & 1:
+            found = min(found, tree[a])
+            a += 1
+        if b & 1:
+            b -= 1
+            found = min(found, tree[b])
+        a >>= 1
+        b >>= 1
+    return found
+
+
+@njit(cache=True, nogil=True)
+def extremes(rows: Any, window: Any, tree: Any, raw: Any, sign: Any, out: Any) -> None:
+    """The smallest (sign 1) or largest (-1) value of each window. `out` = (int64, valid)."""
+    lo, hi, skip, extra = window
+    whole, valid = out
+    none = np.int64(2**63 - 1)
+    for j in range(rows.size):
+        found = none
+        some = hi[j] - lo[j] - (skip[j] >= 0) + (extra[j] >= 0) > 0
+        if skip[j] >= 0:
+            found = smallest(tree, lo[j], skip[j], found)
+            found = smallest(tree, skip[j] + 1, hi[j], found)
+        else:
+            found = smallest(tree, lo[j], hi[j], found)
+        if extra[j] >= 0:
+            v = raw[extra[j]]
+            found = min(found, v if sign > 0 else ~v)
+        valid[rows[j]] = some
+        if some:
+            whole[rows[j]] = found if sign > 0 else ~found
+
+
+@njit(cache=True, nogil=True)
+def picks(rows: Any, window: Any, values: Any, raw: Any, nth: Any, out: Any) -> None:
+    """The value of the first event (nth -1), or of the nth from the last (0: the last). `out` = (int64, valid)."""
+    lo, hi, skip, extra = window
+    whole, valid = out
+    for j in range(rows.size):
+        n = hi[j] - lo[j] - (skip[j] >= 0)
+        back = nth - (extra[j] >= 0)
+        r = rows[j]
+        if nth < 0 and n > 0:
+            valid[r] = True
+            whole[r] = values[lo[j] + 1 if skip[j] == lo[j] else lo[j]]
+        elif extra[j] >= 0 and (nth == 0 or (nth < 0 and n == 0)):
+            valid[r] = True
+            whole[r] = raw[extra[j]]
+        elif nth >= 0 and 0 <= back < n:
+            p = hi[j] - 1 - back
+            if skip[j] >= 0 and p <= skip[j]:
+                p -= 1
+            valid[r] = True
+            whole[r] = values[p]
+        else:
+            valid[r] = False

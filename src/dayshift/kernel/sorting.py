@@ -1,0 +1,128 @@
+"""From the log's order to each entity's order, by counting: linear, stable, no comparison.
+
+Entities are dense numbers, so events find their place by counting how many each entity has. The same walk merges events
+and questions by position, and so knows for each question how many events of its entity stood before it in the log:
+`seen`, an end in the sorted order. Where an entity's events came in order of time, what a question may see is therefore
+a prefix, and every window a stretch of it. Entities with late events are found afterwards and sorted by (time, arrival);
+their `arrival` numbers say which of the stretch had arrived.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def count_entities(entity: Any, keep: Any, start: Any) -> None:
+    """`start[e]`..`start[e + 1]` is where the rows of entity e stand when sorted; `keep` is empty or says which rows."""
+    all_kept = keep.size == 0
+    for i in range(entity.size):
+        if entity[i] >= 0 and (all_kept or keep[i]):
+            start[entity[i] + 1] += 1
+    for e in range(1, start.size):
+        start[e] += start[e - 1]
+
+
+@njit(cache=True, nogil=True)
+def place_events(events: Any, questions: Any, start: Any, out: Any, hindsight: Any) -> None:
+    """Walk events and questions together, in order of position.
+
+    Args:
+        events: (entity, position, keep) of the events.
+        questions: (entity, position) of the questions.
+        start: from `count_entities`.
+        out: `place[event]`, its place when sorted or -1; `seen[question]`, the end of the places that it may see;
+            `same[question]`, empty or to be filled with the place of the event at the question's own position, or -1.
+        hindsight: whether questions see all events of their entity.
+    """
+    entity, position, keep = events
+    asked, asked_position = questions
+    place, seen, same = out
+    cursor = start.copy()
+    all_kept = keep.size == 0
+    i = 0
+    for q in range(asked.size):
+        while i < entity.size and position[i] < asked_position[q]:
+            e = entity[i]
+            if e >= 0 and (all_kept or keep[i]):
+                place[i] = cursor[e]
+                cursor[e] += 1
+            else:
+                place[i] = -1
+            i += 1
+        if asked[q] >= 0:
+            seen[q] = start[asked[q] + 1] if hindsight else cursor[asked[q]]
+        if same.size:
+            here = i < entity.size and position[i] == asked_position[q] and (all_kept or keep[i])
+            same[q] = cursor[entity[i]] if here and entity[i] >= 0 and entity[i] == asked[q] else -1
+    while i < entity.size:
+        e = entity[i]
+        if e >= 0 and (all_kept or keep[i]):
+            place[i] = cursor[e]
+            cursor[e] += 1
+        else:
+            place[i] = -1
+        i += 1
+
+
+@njit(cache=True, nogil=True)
+def order_rows(entity: Any, start: Any, rows: Any) -> None:
+    """`rows`: the numbers of the rows that have an entity, by (entity, row)."""
+    cursor = start.copy()
+    for i in range(entity.size):
+        e = entity[i]
+        if e >= 0:
+            rows[cursor[e]] = i
+            cursor[e] += 1
+
+
+@njit(cache=True, nogil=True)
+def scatter(values: Any, place: Any, out: Any) -> None:
+    """`out[place[i]] = values[i]` where the place is not negative."""
+    for i in range(values.size):
+        if place[i] >= 0:
+            out[place[i]] = values[i]
+
+
+@njit(cache=True, nogil=True)
+def find_late(time: Any, start: Any, late: Any) -> Any:
+    """Mark the entities whose events did not come in order of time; returns how many there are."""
+    found = 0
+    for e in range(start.size - 1):
+        for i in range(start[e] + 1, start[e + 1]):
+            if time[i] < time[i - 1]:
+                late[e] = True
+                found += 1
+                break
+    return found
+
+
+@njit(cache=True, nogil=True)
+def sort_late(time: Any, start: Any, late: Any, moved: Any) -> None:
+    """Sort the times of late entities in place by (time, arrival); `moved[p]` is where the event at place p went."""
+    for p in range(moved.size):
+        moved[p] = p
+    for e in range(late.size):
+        if late[e]:
+            a, b = start[e], start[e + 1]
+            order = np.argsort(time[a:b], kind="mergesort")
+            times = time[a:b].copy()
+            for k in range(b - a):
+                time[a + k] = times[order[k]]
+                moved[a + order[k]] = a + k
+
+
+@njit(cache=True, nogil=True)
+def follow(place: Any, moved: Any) -> None:
+    """Let places follow a move of what stands there."""
+    for i in range(place.size):
+        if place[i] >= 0:
+            place[i] = moved[place[i]]
+
+
+@njit(cache=True, nogil=True)
+def invert(moved: Any, arrival: Any) -> None:
+    """`arrival[p]`: the place by arrival of the event that now stands at p."""
+    for p in range(moved.size):
+        arrival[moved[p]] = p
