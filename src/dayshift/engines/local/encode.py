@@ -34,20 +34,18 @@ class Stretch:
     own: Int64 | None = None
 
 
-def encode(
-    task: Task, stretch: Stretch, numberings: Numberings, first: int = 0
-) -> tuple[dict[str, Events], Questions]:
+def encode(task: Task, stretch: Stretch, numberings: Numberings, first: int = 0) -> tuple[dict[str, Events], Questions]:
     """The stretch as the kernel takes it; positions count from `first`."""
-    places, ticks = _places(task, stretch, first)
+    standing, ticks = places(task, stretch, first)
     events = {
-        name: _events(task, reading, stretch.frames[name], places[name], numberings)
+        name: _events(task, reading, stretch.frames[name], standing[name], numberings)
         for name, reading in task.readings.items()
         if reading.is_counted
     }
     own, asker = stretch.own, task.asker
     questions = Questions(
         microseconds(stretch.asked[AS_OF]),
-        ticks if own is None else _take(places[asker], own),
+        ticks if own is None else _take(standing[asker], own),
         [_asked(task, series, stretch, events, numberings) for series in task.plan.series],
         own if own is not None and asker in events else None,
     )
@@ -63,17 +61,18 @@ def _take(values: Int64, rows: Int64) -> Int64:
     return values if len(rows) == len(values) else values[rows]
 
 
-def _places(task: Task, stretch: Stretch, first: int) -> tuple[dict[str, Int64], Int64]:
+def places(task: Task, stretch: Stretch, first: int = 0) -> tuple[dict[str, Int64], Int64]:
+    """The dense positions of each source's events, and those of the questions when a calendar asks."""
     frames = [stretch.frames[name] for name in task.readings]
     if stretch.own is None:
         frames = [stretch.asked, *frames]
     if len(frames) == 1:
-        places = [np.arange(first, first + frames[0].height)]
+        found = [np.arange(first, first + frames[0].height)]
     else:
         pairs = [(frame[LOAD].to_numpy(), frame[POSITION].to_numpy()) for frame in frames]
-        places = order.merge(order.stamps(pairs), first)
-    ticks = places.pop(0) if stretch.own is None else places[0][:0]
-    return dict(zip(task.readings, places, strict=True)), ticks
+        found = order.merge(order.stamps(pairs), first)
+    ticks = found.pop(0) if stretch.own is None else found[0][:0]
+    return dict(zip(task.readings, found, strict=True)), ticks
 
 
 def _events(task: Task, reading: Reading, frame: pl.DataFrame, places: Int64, numberings: Numberings) -> Events:
@@ -91,9 +90,7 @@ def _events(task: Task, reading: Reading, frame: pl.DataFrame, places: Int64, nu
     return Events(microseconds(frame[reading.source.time]), places, entities, columns)
 
 
-def _asked(
-    task: Task, series: Series, stretch: Stretch, events: Mapping[str, Events], numberings: Numberings
-) -> Int64:
+def _asked(task: Task, series: Series, stretch: Stretch, events: Mapping[str, Events], numberings: Numberings) -> Int64:
     theirs = [asked for _, asked in series.keys]
     if stretch.own is not None and series.source == task.asker and list(series.columns) == theirs:
         return _take(events[series.source].entities[series.columns], stretch.own)

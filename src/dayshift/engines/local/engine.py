@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -11,7 +11,7 @@ from dayshift.definition import Pipeline
 from dayshift.definition.fingerprint import features_fingerprint
 from dayshift.engines.capabilities import ENGINES, needed, require
 from dayshift.engines.contract import Explanation, Log, Policy
-from dayshift.engines.local import decode, rows
+from dayshift.engines.local import decode, explain, labels, rows
 from dayshift.engines.local.cuts import of_loads
 from dayshift.engines.local.encode import Stretch, encode
 from dayshift.engines.local.numbering import Numberings
@@ -67,3 +67,11 @@ class LocalEngine:
             found = decode.columns(task, answers, numberings)
         found |= rows.evaluate(task.pipeline.row_features, stretch.asked)
         return decode.table(task, stretch.asked, found, features_fingerprint(task.pipeline), policy)
+
+    def labels(self, pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFrame:
+        """As `Engine.labels` says."""
+        return labels.labels(pipeline, questions, log)
+
+    def explain(self, pipeline: Pipeline, log: Log, feature: str, question: Mapping[str, Any]) -> Explanation:
+        """As `Engine.explain` says."""
+        return explain.explain(self, pipeline, log, feature, question)

@@ -74,7 +74,9 @@ class Dictionary:
 
     def __init__(self, schema: pl.Schema, known: pl.DataFrame | None = None) -> None:
         self._columns = [f"{i}" for i in range(len(schema))]
-        self._known = pl.DataFrame(schema=dict(zip(self._columns, schema.dtypes(), strict=True))) if known is None else known
+        self._known = (
+            pl.DataFrame(schema=dict(zip(self._columns, schema.dtypes(), strict=True))) if known is None else known
+        )
         self._hashes: Int64 = np.empty(0, np.int64)
 
     @property

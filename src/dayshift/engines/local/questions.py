@@ -89,9 +89,7 @@ def pick(frame: pl.DataFrame, chosen: pl.Expr, asker: Reading) -> tuple[pl.DataF
     return asked, rows
 
 
-def _by_calendar(
-    task: Task, log: Log, cut: Cut, between: Between, most: int, hindsight: bool
-) -> Iterator[Stretch]:
+def _by_calendar(task: Task, log: Log, cut: Cut, between: Between, most: int, hindsight: bool) -> Iterator[Stretch]:
     calendar = task.calendar
     assert calendar is not None
     everything = Cut(None, cut.high)
@@ -115,4 +113,3 @@ def _by_calendar(
                 for name, reading in task.readings.items()
             }
             yield Stretch(frames, asked)
-

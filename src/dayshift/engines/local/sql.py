@@ -35,10 +35,12 @@ def evaluate(expressions: Mapping[str, str], frame: pl.DataFrame) -> dict[str, p
             _refuse_other_rows(connection, name, text, frame.columns)
         connection.register(_ROWS, frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
         wanted = ", ".join(f"({text}) AS {_quoted(name)}" for name, text in expressions.items())
-        found = connection.sql(f"SELECT {wanted} FROM {_ROWS}").pl()
+        found = connection.sql(f"SELECT {wanted} FROM {_ROWS}").pl()  # noqa: S608
     except _errors() as error:
         names = ", ".join(repr(name) for name in expressions)
-        raise DefinitionError("DS524", f"SQL of row feature {names} cannot be computed: {_first_line(error)}") from error
+        raise DefinitionError(
+            "DS524", f"SQL of row feature {names} cannot be computed: {_first_line(error)}"
+        ) from error
     finally:
         connection.close()
     return {name: _canonical(found[name]) for name in expressions}
@@ -47,7 +49,7 @@ def evaluate(expressions: Mapping[str, str], frame: pl.DataFrame) -> dict[str, p
 def _connect() -> duckdb.DuckDBPyConnection:
     try:
         import duckdb
-        import pyarrow  # noqa: F401
+        import pyarrow  # noqa: F401, ICN001
     except ImportError as error:
         raise NotReady(
             "DS525",
@@ -72,9 +74,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _refuse_other_rows(
-    connection: duckdb.DuckDBPyConnection, name: str, text: str, columns: Sequence[str]
-) -> None:
+def _refuse_other_rows(connection: duckdb.DuckDBPyConnection, name: str, text: str, columns: Sequence[str]) -> None:
     found = connection.execute("SELECT json_serialize_sql(?)", [f"SELECT ({text})"]).fetchone()
     tree = json.loads(found[0]) if found else {}
     statements = tree.get("statements") or []

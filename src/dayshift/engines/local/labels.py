@@ -1,0 +1,132 @@
+"""Labels: for each question the events of its key in the closed interval `[as_of, as_of + within]`.
+
+The label's events are sorted once by (entity, event time, arrival). A question's answers are then a run of that order,
+found by two binary searches: its first is the first answer, its last the last, and the whole run is "all". No question
+is joined to events that do not answer it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from dayshift.definition import Calendar, Label, Pipeline, RowFeature, Sql
+from dayshift.diagnostics import UsageError, shorten
+from dayshift.engines.contract import AS_OF, LABEL, RIPE_AT, TIME, Log, question_columns
+from dayshift.engines.local import rows
+from dayshift.engines.local.cuts import read
+from dayshift.engines.local.numbering import Dictionary
+from dayshift.engines.local.order import order_columns
+from dayshift.kernel.arrays import Int64
+
+_RUN = "__run"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """For each question the answers `order[first[n]]` to `order[end[n] - 1]`: rows of the events, sorted by entity."""
+
+    first: Int64
+    end: Int64
+    order: Int64
+
+    @property
+    def found(self) -> np.ndarray:
+        """Whether a question has an answer at all."""
+        return self.end > self.first
+
+
+def labels(pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """As `Engine.labels` says."""
+    label = pipeline.label
+    if label is None:
+        raise UsageError("DS526", f"pipeline {pipeline.name!r} has no label", hint="Pipeline(..., label=Label(...))")
+    asked = _asked(pipeline, label, questions, log)
+    events = _events(label, log)
+    runs = _runs(label, asked, events)
+    answer = _picked(label, events, runs) if label.pick != "all" else _all(label, events, runs)
+    if label.missing is not None:
+        missing = pl.select(pl.when(pl.Series(runs.found)).then(answer).otherwise(pl.lit(label.missing, answer.dtype)))
+        answer = missing.to_series()
+    ripe = pl.col(AS_OF) + pl.duration(microseconds=label.ripe_after_us)
+    keys = list(dict.fromkeys([*question_columns(pipeline), AS_OF]))
+    return asked.select(keys).with_columns(answer.alias(LABEL), ripe.cast(TIME).alias(RIPE_AT))
+
+
+def _asked(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) -> pl.DataFrame:
+    keys = list(dict.fromkeys([*question_columns(pipeline), AS_OF]))
+    absent = [name for name in keys if name not in questions.columns]
+    if absent:
+        raise UsageError(
+            "DS526",
+            f"questions lack the columns {shorten(absent)}",
+            facts=(f"a question of pipeline {pipeline.name!r} holds {', '.join(keys)}",),
+        )
+    asked = questions.select(keys)
+    wanted = [name for name in label.keys if name not in keys]
+    if not wanted or isinstance(pipeline.predict, Calendar):
+        return asked
+    asker = pipeline.asker
+    rows_ = read(log, asker, [asker.time, *asker.key_columns, *wanted]).with_columns(pl.col(asker.time).alias(AS_OF))
+    known = rows_.select(*keys, *wanted).unique(keys, keep="any").collect(engine="streaming")
+    return asked.join(known, on=keys, how="left", maintain_order="left", nulls_equal=True)
+
+
+def _events(label: Label, log: Log) -> pl.DataFrame:
+    source = label.source
+    order = [name for name in order_columns(source) if name != source.time]
+    columns = list(dict.fromkeys([source.time, *source.key_columns, *label.keys, *_inputs(label)]))
+    events = read(log, source, columns).drop_nulls(list(label.keys))
+    return events.collect(engine="streaming").sort(source.time, *order, maintain_order=True)
+
+
+def _inputs(label: Label) -> list[str]:
+    return rows.inputs([_feature(label)], tuple(label.source.columns))
+
+
+def _feature(label: Label) -> RowFeature:
+    return RowFeature(label.source, LABEL, label.expression, label.place)
+
+
+def _runs(label: Label, asked: pl.DataFrame, events: pl.DataFrame) -> Runs:
+    """Runs in the order of (entity, time, arrival); the events come sorted by time and arrival."""
+    keys = list(label.keys)
+    entities = Dictionary(events.select(keys).schema)
+    entities.learn(events.select(keys))
+    times = events[label.source.time].to_physical().to_numpy()
+    moments, ranks = np.unique(times, return_inverse=True)
+    stride = len(moments) + 1
+    sorted_keys = entities.codes(events.select(keys)) * stride + ranks
+    asker = entities.codes(asked.select(keys))
+    at = asked[AS_OF].to_physical().to_numpy()
+    low = asker * stride + np.searchsorted(moments, at, "left")
+    high = asker * stride + np.searchsorted(moments, at + label.within_us, "right")
+    order = np.argsort(sorted_keys, kind="stable")
+    ordered = sorted_keys[order]
+    first, end = np.searchsorted(ordered, low, "left"), np.searchsorted(ordered, high, "left")
+    return Runs(first, np.where(asker < 0, first, end), order)
+
+
+def _picked(label: Label, events: pl.DataFrame, runs: Runs) -> pl.Series:
+    value = rows.evaluate([_feature(label)], events)[LABEL]
+    at = runs.first if label.pick == "first" else runs.end - 1
+    chosen = np.where(runs.found, at, 0)
+    if not events.height:
+        return pl.Series(LABEL, [None] * len(chosen), dtype=value.dtype)
+    picked = value.gather(runs.order[chosen])
+    return pl.select(pl.when(pl.Series(runs.found)).then(picked)).to_series()
+
+
+def _all(label: Label, events: pl.DataFrame, runs: Runs) -> pl.Series:
+    """The expression over each question's own run of events, in the order (event time, arrival)."""
+    if isinstance(label.expression, Sql):
+        raise UsageError("DS526", "a label over all answers is a Polars expression, not SQL", place=label.place)
+    counts = runs.end - runs.first
+    run = np.repeat(np.arange(len(counts)), counts)
+    offsets = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
+    members = events[runs.order[np.repeat(runs.first, counts) + offsets]].with_columns(pl.Series(_RUN, run))
+    grouped = members.group_by(_RUN, maintain_order=True).agg(label.expression.alias(LABEL))
+    questions = pl.DataFrame({_RUN: np.arange(len(counts))})
+    return questions.join(grouped, on=_RUN, how="left", maintain_order="left")[LABEL]
