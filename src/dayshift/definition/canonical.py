@@ -146,7 +146,7 @@ def _class(value: type, depth: int) -> Any:
 
 def _says_something(name: str, member: Any) -> bool:
     inner = isinstance(member, types.FunctionType | classmethod | staticmethod | property)
-    return inner or not (name.startswith("__") or name.startswith("_abc_"))
+    return inner or not (name.startswith(("__", "_abc_")))
 
 
 def _object(value: Any, depth: int) -> Any:
@@ -165,7 +165,11 @@ def _wrapped(value: Any, depth: int) -> Any:
 
 
 def _partial(value: functools.partial[Any], depth: int) -> Any:
-    return {"partial": plain(value.func, depth), "args": plain(value.args, depth), "named": plain(value.keywords, depth)}
+    return {
+        "partial": plain(value.func, depth),
+        "args": plain(value.args, depth),
+        "named": plain(value.keywords, depth),
+    }
 
 
 _FORMS: tuple[tuple[Any, Any], ...] = (
@@ -174,11 +178,11 @@ _FORMS: tuple[tuple[Any, Any], ...] = (
     (Mapping, _mapping),
     (types.FunctionType, _function),
     (type, _class),
-    (types.ModuleType, lambda value, depth: {"module": value.__name__}),
+    (types.ModuleType, lambda value, _: {"module": value.__name__}),
     ((classmethod, staticmethod, property), _wrapped),
     (functools.partial, _partial),
-    (types.BuiltinFunctionType, lambda value, depth: {"builtin": f"{value.__module__}.{value.__qualname__}"}),
-    (bytes, lambda value, depth: {"bytes": value.hex()}),
+    (types.BuiltinFunctionType, lambda value, _: {"builtin": f"{value.__module__}.{value.__qualname__}"}),
+    (bytes, lambda value, _: {"bytes": value.hex()}),
 )
 
 
@@ -208,6 +212,6 @@ def _pickled(blob: bytes) -> Any:
     """The function inside the bytes that this process has just pickled; the bytes themselves where it cannot be read."""
     start = blob.find(b"\x80\x05")
     try:
-        return plain(pickle.loads(blob[start:]))  # our own bytes, made a moment ago from the user's live function
+        return plain(pickle.loads(blob[start:]))  # noqa: S301 - our own bytes, made a moment ago from a live function
     except (pickle.UnpicklingError, AttributeError, ImportError, EOFError):
         return {"bytes": blob.hex()}

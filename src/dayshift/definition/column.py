@@ -44,13 +44,20 @@ class Column:
     unique: bool
 
     def __init__(self, type: Any, *, optional: bool = False, digits: int | None = None, **rules: Any) -> None:  # noqa: A002
-        values = {"bits": None, "minimum": None, "maximum": None, "allowed": None, "pattern": None, "unique": False}
+        values: dict[str, Any] = {
+            "bits": None,
+            "minimum": None,
+            "maximum": None,
+            "allowed": None,
+            "pattern": None,
+            "unique": False,
+        }
         unknown = set(rules) - set(values)
         if unknown:
-            raise TypeError(f"Column() got an unexpected rule {sorted(unknown)[0]!r}; the rules are {', '.join(values)}")
+            raise TypeError(f"Column() got an unexpected rule {min(unknown)!r}; the rules are {', '.join(values)}")
         values.update(rules)
         if values["allowed"] is not None:
-            values["allowed"] = tuple(values["allowed"])  # type: ignore[call-overload]
+            values["allowed"] = tuple(values["allowed"])
         values.update(type=_NAMES.get(type, type), optional=optional, digits=digits)
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -59,11 +59,19 @@ class WindowFeature:
             parts = [self.given_name]
         else:
             keys = [column if column == asked else f"{column}_is_{asked}" for column, asked in self.keys]
-            parts = [self.source.name, self.aggregate.name, self.aggregate.column or "", *(["by", *keys] if keys else [])]
+            parts = [
+                self.source.name,
+                self.aggregate.name,
+                self.aggregate.column or "",
+                *(["by", *keys] if keys else []),
+            ]
             parts += [f"q{self.aggregate['q']}".replace(".", "_")] if self.aggregate.name == "quantile" else []
         parts += [window.width or ""]
         if self.given_name is None:
-            parts += [f"delay_{window.delay}" if window.delay != "0s" else "", "right" if window.closed == "right" else ""]
+            parts += [
+                f"delay_{window.delay}" if window.delay != "0s" else "",
+                "right" if window.closed == "right" else "",
+            ]
             parts += ["with_self" if window.including_self else ""]
         if self.relative and self.baseline:
             parts += [self.relative, self.baseline.width or "all"]

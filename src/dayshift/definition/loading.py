@@ -51,7 +51,7 @@ def _run(file: Path) -> types.ModuleType:
     linecache.checkcache(str(file))
     sys.modules[name] = module  # whoever pickles a function or a class of the file looks the module up here
     with _imports_from(file.parent), _told(file, module):
-        exec(compile(file.read_bytes(), str(file), "exec", dont_inherit=True), module.__dict__)
+        exec(compile(file.read_bytes(), str(file), "exec", dont_inherit=True), module.__dict__)  # noqa: S102
     return module
 
 
@@ -185,8 +185,10 @@ def _choose(module: types.ModuleType, file: Path, name: str | None) -> Pipeline:
     if name is None and len(found) == 1:
         return found[0]
     names = [pipeline.name for pipeline in found]
-    message = f"'{file.name}' defines {len(found)} pipelines" if name is None else f"'{file.name}' has no pipeline '{name}'"
-    choice = nearest(name or "", names) or sorted(names)[0]
+    message = (
+        f"'{file.name}' defines {len(found)} pipelines" if name is None else f"'{file.name}' has no pipeline '{name}'"
+    )
+    choice = nearest(name or "", names) or min(names)
     raise DefinitionError(
         "DS106",
         message,

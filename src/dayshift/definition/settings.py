@@ -2,13 +2,47 @@
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic_core import PydanticCustomError
 
+from dayshift.definition import texts
 from dayshift.diagnostics import NotReady, Place
 
 Policy = Literal["stop", "ignore", "evolve"]
+
+
+def _refuse(code: str, said: str, hint: str | None) -> None:
+    # `settings_file` turns such an error into a problem of this code; braces would be read as places for its context
+    raise PydanticCustomError(code, said.replace("{", "(").replace("}", ")"), {"hint": hint or ""})
+
+
+def _length(text: str) -> str:
+    said = texts.duration_fault(text)
+    if said:
+        _refuse("DS202", said, 'write "30m", "6h", "1d" or "1d12h"')
+    return text
+
+
+def _cron(text: str) -> str:
+    said = texts.cron_fault(text)
+    if said:
+        _refuse("DS117", f"'{text}' is not a cron expression: {said}", '"0 5 * * *" is every day at 05:00')
+    return text
+
+
+def _timezone(text: str) -> str:
+    said = texts.timezone_fault(text)
+    if said:
+        near = texts.nearest_timezone(text)
+        _refuse("DS118", said, f'write "{near}"' if near else 'write "UTC" or a name such as "Europe/Berlin"')
+    return text
+
+
+Length = Annotated[str, AfterValidator(_length)]
+Cron = Annotated[str, AfterValidator(_cron)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
 
 
 class _Section(BaseModel):
@@ -19,30 +53,64 @@ class SourceSettings(_Section):
     """`[sources.NAME]`: files, or a table of a database. Exactly one of `files`, `table`, `query`."""
 
     files: str | list[str] | None = None
+    """A path or glob, or a list of them; gzip and zstd by their endings."""
     format: Literal["csv", "jsonl", "parquet"] | None = None
+    """What the files are; told from their names when absent."""
     separator: str = ","
+    """Between the fields of a CSV line."""
     null_values: list[str] = []
+    """Texts that stand for an absent value, beside the empty field."""
     table: str | None = None
+    """A table of `database`, with its schema: `public.payments`."""
     query: str | None = None
+    """A query to `database` in place of a table."""
     database: str | None = None
+    """A URI: `postgresql://...`, `sqlite:shop.db`; `env:NAME` reads it from the environment."""
     cursor: str | None = None
-    lag: str = "0s"
-    timezone: str = "UTC"
+    """The column by which new rows of a table are told from old ones."""
+    lag: Length = "0s"
+    """How far the cursor is set back, so that rows committed late are read too."""
+    timezone: TimeZone = "UTC"
+    """Of times that name no zone."""
     rename: dict[str, str] = {}
+    """Column of the input to column of the source."""
     on_new_column: Policy = "ignore"
+    """When the input has a column that the schema does not name."""
     on_missing_column: Literal["stop", "ignore"] = "stop"
+    """When the input lacks an optional column; a required one always stops."""
     on_retyped_column: Literal["stop", "evolve"] = "stop"
+    """When a column comes with another type than before."""
     max_quarantine: float | None = Field(default=None, ge=0, le=1)
-    freshness: str | None = None
+    """The share of bad rows that stops the load; that of `[ingest]` when absent."""
+    freshness: Length | None = None
+    """How old the newest event may be, such as `36h`; older stops the run."""
+
+    @model_validator(mode="after")
+    def _comes_from_one_place(self) -> Self:
+        given = [name for name in ("files", "table", "query") if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = " and ".join(given) if given else "none of files, table and query"
+            _refuse("DS114", f"a source comes from one place, and here stands {said}", 'files = "data/*.csv"')
+        if given != ["files"] and self.database is None:
+            _refuse("DS114", f"{given[0]} is given without a database", 'database = "env:SHOP_DATABASE"')
+        if given == ["files"] and (self.database or self.cursor):
+            _refuse("DS114", "database and cursor are for a table or a query, and here stands files", None)
+        if given != ["files"] and self.format is not None:
+            _refuse("DS114", f"format is for files, and here stands {given[0]}", None)
+        return self
 
 
 class IngestSettings(_Section):
     """`[ingest]`."""
 
     max_quarantine: float = Field(default=0.01, ge=0, le=1)
+    """The share of a source's new rows that may be bad; more stops the load before anything is loaded."""
     chunk_rows: int = Field(default=250_000, ge=1)
+    """Rows in memory at once."""
     retries: int = Field(default=3, ge=0)
-    backoff: str = "1s"
+    """How often a source that is not ready is tried again."""
+    backoff: Length = "1s"
+    """The wait before the first retry; it doubles with each."""
 
 
 class TrainSettings(_Section):
@@ -51,11 +119,16 @@ class TrainSettings(_Section):
     `refit` fits the judged model's twin on the holdout too and serves that one; by default the judged model itself serves.
     """
 
-    window: str | None = None
-    holdout: str = "7d"
+    window: Length | None = None
+    """How far back training looks; all history when absent."""
+    holdout: Length = "7d"
+    """The last ripe questions, which judge the model."""
     seed: int = 0
+    """Of everything random in training."""
     min_rows: int = Field(default=100, ge=1)
+    """Fewer ripe questions than these train nothing."""
     refit: bool = False
+    """Whether the model that serves is fitted on the holdout too, once judged."""
 
 
 class RegistrySettings(_Section):
@@ -65,46 +138,62 @@ class RegistrySettings(_Section):
     """
 
     uri: str | None = None
+    """An MLflow tracking server; a SQLite file beside the lake when absent."""
     experiment: str | None = None
+    """The name of the experiment; the pipeline's when absent."""
     allow_pickle: bool = False
+    """Whether a model that no safe format can hold may be stored as a pickle."""
 
 
 class DestinationSettings(_Section):
     """`[destinations.NAME]`: a warehouse table kept equal to a table of the lake by upsert."""
 
     database: str
+    """A URI: `postgresql://...`, `duckdb:warehouse.duckdb`; `env:NAME` reads it from the environment."""
     table: str
+    """The table that is kept equal."""
     content: Literal["predictions", "features"] = "predictions"
+    """Which table of the lake it holds."""
 
 
 class ScheduleSettings(_Section):
     """`[schedule]`: cron expressions of five fields, read in `timezone`."""
 
-    run: str | None = None
-    train: str | None = None
-    timezone: str = "UTC"
+    run: Cron | None = None
+    """When a nightly run begins: `0 3 * * *`."""
+    train: Cron | None = None
+    """When a model is trained; only by hand when absent."""
+    timezone: TimeZone = "UTC"
+    """In which the expressions are read."""
 
 
 class RetentionSettings(_Section):
     """`[retention]`: `events` drops older events; `versions` is how long the lake can travel back in time."""
 
-    events: str | None = None
-    versions: str = "7d"
+    events: Length | None = None
+    """Events older than this are dropped; none when absent."""
+    versions: Length = "7d"
+    """How long the lake can travel back in time."""
     runs: int = Field(default=100, ge=1)
+    """How many run reports are kept."""
 
 
 class EngineSettings(_Section):
     """`[engine]`."""
 
     name: str = "local"
+    """Which engine computes features."""
     threads: int | None = Field(default=None, ge=1)
+    """How many threads it uses; all cores when absent."""
 
 
 class Settings(_Section):
     """The whole file. Paths are relative to the folder of dayshift.toml."""
 
     pipeline: str = "pipeline.py"
+    """The Python file that defines the pipeline."""
     lake: str = "lake"
+    """The folder of the lake."""
     sources: dict[str, SourceSettings] = {}
     ingest: IngestSettings = IngestSettings()
     train: TrainSettings = TrainSettings()

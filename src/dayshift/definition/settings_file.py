@@ -95,6 +95,8 @@ def _unknown(path: Path_, place: Place) -> Problem:
 def _wrong(path: Path_, fault: Any, place: Place) -> Problem:
     given = fault.get("input")
     name = ".".join(path) or "dayshift.toml"
+    if fault["type"].startswith("DS"):
+        return Problem(fault["type"], f"setting '{name}': {fault['msg']}", place, hint=fault["ctx"]["hint"] or None)
     if fault["type"] == "missing":
         return Problem("DS112", f"setting '{name}' is missing", place)
     near = nearest(str(given), re.findall(r"'([^']*)'", fault["msg"])) if fault["type"] == "literal_error" else None

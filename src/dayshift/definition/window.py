@@ -48,9 +48,7 @@ class Windows:
     keys: tuple[tuple[str, str], ...] = ()
     windows: tuple[Window, ...] = (Window(None),)
 
-    def over(
-        self, *widths: str, delay: str = "0s", closed: str = "left", including_self: bool = False
-    ) -> Windows:
+    def over(self, *widths: str, delay: str = "0s", closed: str = "left", including_self: bool = False) -> Windows:
         """The same events over windows of these widths; no width means the whole past."""
         windows = tuple(Window(width, delay, closed, including_self) for width in widths or (None,))
         return replace(self, windows=windows)
