@@ -6,8 +6,10 @@ say something else than the program does.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
+import itertools
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,15 +194,26 @@ def settings_page() -> str:
             "",
             inspect.getdoc(model) or "",
             "",
-            "| setting | type | default | |",
+            "| setting | type | default | meaning |",
             "|---|---|---|---|",
         ]
+        told = meanings(model)
         for name, field in model.model_fields.items():
             if f"[{name}" in " ".join(other for other, _ in sections()):
                 continue
             default = "required" if field.is_required() else f"`{field.default!r}`"
-            out.append(f"| `{name}` | `{_type(field.annotation)}` | {default} | {field.description or ''} |")
+            out.append(f"| `{name}` | `{_type(field.annotation)}` | {default} | {told.get(name, '')} |")
     return "\n".join(out) + "\n"
+
+
+def meanings(model: type) -> dict[str, str]:
+    """What the text below each field of a class says: field name to sentence."""
+    body = ast.parse(inspect.getsource(model)).body[0].body  # type: ignore[attr-defined]
+    return {
+        field.target.id: text.value.value
+        for field, text in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    }
 
 
 def _type(annotation: Any) -> str:

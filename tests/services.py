@@ -36,8 +36,9 @@ class Database:
 
     def run(self, statements: str) -> str:
         """The output of psql for these statements, without headers; raises CalledProcessError at the first error."""
-        command = [self.psql, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.uri]
-        return subprocess.run(command, input=statements, text=True, check=True, capture_output=True).stdout.strip()
+        command = [str(self.psql), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.uri]
+        done = subprocess.run(command, input=statements, text=True, check=True, capture_output=True)
+        return done.stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -119,20 +120,8 @@ def postgres(binaries: Path) -> Iterator[Server]:
     try:
         if user:
             shutil.chown(folder, user)
-        initdb = [
-            binaries / "initdb",
-            "-D",
-            folder / "cluster",
-            "-U",
-            "postgres",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "-N",
-        ]
-        subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
+        cluster = ["-D", str(folder / "cluster"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
+        subprocess.run([str(binaries / "initdb"), *cluster], check=True, capture_output=True, user=user, cwd=folder)
         process, server = _start(binaries, folder, user)
         try:
             yield server

@@ -6,13 +6,14 @@ import os
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.laws.tree import ROOT, SOURCE, cycles, import_graph, imported, parsed, python_files, relative
+from tests.laws.tree import ROOT, SOURCE, cycles, import_graph, imported, named_imports, parsed, python_files, relative
 
 HEAVY = (
-    "adbc_driver_manager", "alembic", "apscheduler", "deltalake", "duckdb", "lightgbm", "llvmlite", "matplotlib", "mlflow",
+    "adbc_driver_manager", "alembic", "deltalake", "duckdb", "lightgbm", "llvmlite", "matplotlib", "mlflow",
     "numba", "numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "skops", "sqlalchemy", "xgboost",
 )  # fmt: skip
 TELL = "import resource; u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime)"
@@ -71,10 +72,10 @@ def test_no_import_time_cycles() -> None:
 
 
 @pytest.mark.parametrize("path", python_files(SOURCE / "semantics"), ids=relative)
-def test_semantics_is_plain_python(path: str) -> None:
+def test_semantics_is_plain_python(path: Path) -> None:
     """The meaning of a word needs nothing but the standard library, the definition and the diagnostics."""
     allowed = {"dayshift.semantics", "dayshift.definition", "dayshift.diagnostics"}
-    names = {name for node in ast.walk(parsed(path)) for name in _named(node)}  # type: ignore[arg-type]
+    names = {name for node in ast.walk(parsed(path)) for name in named_imports(node)}
     outside = {
         name
         for name in names
@@ -82,12 +83,6 @@ def test_semantics_is_plain_python(path: str) -> None:
         and not any(name == a or name.startswith(f"{a}.") for a in allowed)
     }
     assert outside == set()
-
-
-def _named(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
 def test_the_diagnostics_and_the_definition_load_no_heavy_library_at_import_time() -> None:

@@ -1,5 +1,6 @@
 """The package that users install: what the wheel holds, and that every extra imports."""
 
+import ast
 import importlib.metadata
 import re
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.laws.tree import ROOT, SOURCE
+from tests.laws.tree import ROOT, SOURCE, named_imports, parsed, python_files, relative
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -55,6 +56,20 @@ def test_every_extra_imports(extra: str) -> None:
     program = "; ".join(f"import {name}" for name in names if not name.startswith("_"))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_library_that_the_source_imports_is_declared() -> None:
+    """A library that the source imports is a requirement of the core or of an extra, not another library's guest."""
+    every = [*PROJECT["dependencies"], *(one for group in EXTRAS.values() for one in group if "dayshift[" not in one)]
+    declared = {module for one in every for module in _modules(_distribution(one))}
+    found = {
+        (relative(path), name.split(".")[0])
+        for path in python_files(SOURCE)
+        for node in ast.walk(parsed(path))
+        for name in named_imports(node)
+    }
+    known = {*declared, *sys.stdlib_module_names, "dayshift"}
+    assert sorted(one for one in found if one[1] not in known) == []
 
 
 @pytest.mark.slow

@@ -94,6 +94,13 @@ def _import_time(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
                 yield from _import_time(handler.body)
 
 
+def named_imports(node: ast.AST) -> list[str]:
+    """The modules that one import statement names; none for any other node."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+
+
 def imported(path: Path) -> set[str]:
     """The dotted names that a file names in its import-time imports; `from a import b` is `a.b` and `a`."""
     names: set[str] = set()
