@@ -18,7 +18,9 @@ from dayshift.learners.inputs import TEXT, column_types, to_input, what_it_reads
 
 CLASSIFIER, REGRESSOR = "classifier", "regressor"
 _IMPUTE = "model=make_pipeline(SimpleImputer(), {model}), or give the feature a value for null with .fill(0)"
-_ENCODE = 'model=make_pipeline(make_column_transformer((OrdinalEncoder(), ["{name}"]), remainder="passthrough"), {model})'
+_ENCODE = (
+    'model=make_pipeline(make_column_transformer((OrdinalEncoder(), ["{name}"]), remainder="passthrough"), {model})'
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Model:
 
 
 def kind_of(estimator: Any) -> str:
-    """"classifier" or "regressor".
+    """Either "classifier" or "regressor".
 
     >>> from sklearn.linear_model import Ridge
     >>> kind_of(Ridge())
@@ -152,7 +154,9 @@ def target_of(labels: pl.Series, kind: str) -> NDArray[Any]:
     """
     if kind == REGRESSOR and (labels.dtype.is_numeric() or labels.dtype == pl.Boolean):
         return labels.cast(pl.Float64).to_numpy()
-    if kind == CLASSIFIER and (labels.dtype == pl.Boolean or (labels.dtype.is_numeric() and labels.is_in([0, 1]).all())):
+    if kind == CLASSIFIER and (
+        labels.dtype == pl.Boolean or (labels.dtype.is_numeric() and labels.is_in([0, 1]).all())
+    ):
         return labels.cast(pl.Int64).to_numpy()
     came = f"{labels.dtype}: {shorten(labels.unique().to_list(), most=4)}"
     wanted = "true and false, or 1 and 0" if kind == CLASSIFIER else "numbers"

@@ -21,7 +21,7 @@ MATRIX, FRAME = "matrix", "frame"
 
 
 def column_types(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
-    """"number" or "text" for each feature column.
+    """For each feature column "number" or "text".
 
     >>> column_types(pl.DataFrame({"a": [1, None], "b": ["x", "y"]}), ["a", "b"])
     ('number', 'text')
@@ -59,7 +59,7 @@ def _type(name: str, dtype: pl.DataType) -> str:
 
 
 def what_it_reads(estimator: Any, types: Sequence[str]) -> str:
-    """"frame" when a feature is text or the estimator picks columns by name, else "matrix".
+    """Say "frame" when a feature is text or the estimator picks columns by name, else "matrix".
 
     >>> from sklearn.linear_model import LogisticRegression
     >>> what_it_reads(LogisticRegression(), ["number", "number"])

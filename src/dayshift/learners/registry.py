@@ -171,7 +171,9 @@ class Registry:
     def _unknown(self, name: str, which: str | int) -> UsageError:
         listed = self.versions(name)
         what = f"version {which}" if isinstance(which, int) else f"'{which}'"
-        there = [f"{entry.version} ({', '.join(entry.aliases)})" if entry.aliases else entry.version for entry in listed]
+        there = [
+            f"{entry.version} ({', '.join(entry.aliases)})" if entry.aliases else entry.version for entry in listed
+        ]
         return UsageError(
             "DS621",
             f"model '{name}' has no {what}",
@@ -191,9 +193,7 @@ class Registry:
         user, at, _ = (self.uri or "").partition("://")[2].rpartition("@")
         return text.replace(user + at, "") if at else text
 
-    def _write(
-        self, client: MlflowClient, name: str, content: Path, entry: Entry, stored: tuple[str, datetime]
-    ) -> int:
+    def _write(self, client: MlflowClient, name: str, content: Path, entry: Entry, stored: tuple[str, datetime]) -> int:
         stored_as, now = stored
         now_ms = int(now.timestamp() * 1000)
         experiment = self._experiment(client, name)

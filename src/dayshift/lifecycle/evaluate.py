@@ -92,7 +92,9 @@ def metric_for(name: str, kind: str) -> Metric:
         )
     if metric.kind != kind:
         raise DefinitionError(
-            "DS641", f"metric '{name}' judges a {metric.kind}, the model is a {kind}", hint='metric="rmse"' if kind != "classifier" else 'metric="roc_auc"'
+            "DS641",
+            f"metric '{name}' judges a {metric.kind}, the model is a {kind}",
+            hint='metric="rmse"' if kind != "classifier" else 'metric="roc_auc"',
         )
     return metric
 

@@ -235,9 +235,7 @@ def _per_entity(metric: Metric, judged: Judged, by: str) -> Floats:
     """
     if by not in judged.by or judged.weight is not None:
         reason = f"needs column '{by}'" if by not in judged.by else "cannot count rows that stand for several"
-        raise UsageError(
-            "DS642", f"metric '{metric.name}' {reason}", facts=(f"columns at hand: {shorten(judged.by)}",)
-        )
+        raise UsageError("DS642", f"metric '{metric.name}' {reason}", facts=(f"columns at hand: {shorten(judged.by)}",))
     rows = pl.DataFrame(
         {"day": judged.as_of // DAY_US, "entity": judged.by[by], "score": judged.prediction, "label": judged.label}
     )
