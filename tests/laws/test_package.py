@@ -21,13 +21,19 @@ HEAVY_FOR_AN_EXTRA = {"duckdb", "matplotlib", "lightgbm", "xgboost", "pandas", "
 def _distribution(requirement: str) -> str:
     found = re.match(r"[A-Za-z0-9._-]+", requirement)
     assert found
-    return found.group().lower()
+    return _normal(found.group())
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _modules(distribution: str) -> list[str]:
     """The importable names that an installed distribution brings."""
     by_module = importlib.metadata.packages_distributions()
-    return sorted(module for module, owners in by_module.items() if distribution in {owner.lower() for owner in owners})
+    return sorted(
+        module for module, owners in by_module.items() if distribution in {_normal(owner) for owner in owners}
+    )
 
 
 def test_every_requirement_has_a_lower_bound_and_the_core_has_a_cap() -> None:
@@ -46,6 +52,21 @@ def test_all_means_all() -> None:
     """The extra `all` names every other extra but the demo's data."""
     named = set(re.findall(r"[a-z]+", EXTRAS["all"][0].split("[")[1]))
     assert named == set(EXTRAS) - {"all", "demo"}
+
+
+def test_every_extra_that_a_message_names_exists() -> None:
+    """A hint to install `dayshift[x]` can be followed."""
+    texts = [
+        path.read_text(encoding="utf-8")
+        for path in [*python_files(SOURCE), *SOURCE.rglob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    ]
+    named = {
+        extra.strip()
+        for text in texts
+        for group in re.findall(r"dayshift\[([a-z0-9, ]+)\]", text)
+        for extra in group.split(",")
+    }
+    assert named - set(EXTRAS) == set()
 
 
 @pytest.mark.parametrize("extra", sorted(set(EXTRAS) - {"all", "demo"}))
