@@ -118,6 +118,11 @@ class Load:
         if fresh:
             self._rewrite(part, file, fresh)
 
+    def read(self, source: str, file: int) -> pl.DataFrame:
+        """The rows of a file of this load, as `append` wrote them, without those that were discarded."""
+        part = self._events[source]
+        return _content(part, part.files[file]) if file in part.files else pl.DataFrame(schema=part.schema)
+
     def quarantine(self, frame: pl.DataFrame) -> None:
         """Hold rows that broke their contract; columns as in `Lake.quarantine`, of which `_load`, `state`, `id` may be
         absent."""
@@ -200,8 +205,7 @@ class Load:
     def _rewrite(self, part: _Part, file: int, fresh: set[int]) -> None:
         old = part.files[file]
         here = pl.Series([row for row in range(part.written[file]) if row not in part.gone[file]], dtype=pl.Int64)
-        with guarding(f"reading {part.place}", f"file '{old.name}'"):
-            frame = pl.read_parquet(f"{part.place}/{old.name}", glob=False, storage_options=part.place.storage_options)
+        frame = _content(part, old)
         kept = frame.filter(~here.is_in(list(fresh)))
         if kept.height:
             part.files[file] = self._writer.write(part.place, self._name(part), kept)
@@ -269,6 +273,11 @@ def _agreed(part: _Part, table: Delta) -> dict[str, pl.DataType]:
                 hint="give the column another name",
             )
     return part.schema
+
+
+def _content(part: _Part, file: DataFile) -> pl.DataFrame:
+    with guarding(f"reading {part.place}", f"file '{file.name}'"):
+        return pl.read_parquet(f"{part.place}/{file.name}", glob=False, storage_options=part.place.storage_options)
 
 
 def _delete(place: Place, file: DataFile) -> None:
