@@ -77,10 +77,12 @@ def _clear_table(place: Place, name: str, tokens: dict[int, str], last: int) -> 
 
 
 def _clear_folder(place: Place, logged: set[str], tokens: dict[int, str]) -> int:
-    """Delete files of killed attempts that no log ever knew."""
+    """Delete files of killed attempts that no log ever knew, and what was half written."""
     if place.path is None or not place.path.is_dir():
         return 0
     count = 0
+    for path in place.path.glob(".part-*.parquet"):
+        path.unlink(missing_ok=True)
     for path in place.path.glob("part-*.parquet"):
         file = DataFile(path.name, 0, 0)
         if file.kind == PENDING and path.name not in logged and tokens.get(file.order) != file.token:

@@ -22,7 +22,9 @@ SAMPLE = 1_000  # positions looked at, per file, to find where to cut
 ORDER = ("_load", "_position")
 
 
-def compact_events(table: Delta, files: Sequence[DataFile], schema: Mapping[str, pl.DataType], target: int = TARGET) -> int:
+def compact_events(
+    table: Delta, files: Sequence[DataFile], schema: Mapping[str, pl.DataType], target: int = TARGET
+) -> int:
     """Merge and sort the visible files of a source's events; returns how many files there are fewer.
 
     Args:
@@ -90,9 +92,9 @@ def _groups(files: Sequence[DataFile], target: int) -> Iterator[list[DataFile]]:
 def _worthwhile(group: list[DataFile], target: int) -> Iterator[list[DataFile]]:
     sorted_already = all(file.kind == SETTLED for file in group)
     rows = sum(file.rows for file in group)
-    if len(group) > 1 and not (sorted_already and rows > target and _same_load(group)):
-        yield group
-    elif len(group) == 1 and not sorted_already:
+    if (len(group) > 1 and not (sorted_already and rows > target and _same_load(group))) or (
+        len(group) == 1 and not sorted_already
+    ):
         yield group
 
 

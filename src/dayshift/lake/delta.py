@@ -110,7 +110,9 @@ class Delta:
             for name in ("path", "size_bytes", "num_records", "min._load", "max._load")
         ]
         rows = zip(*columns, strict=True)
-        found = [DataFile(path, size, -1 if rows_ is None else rows_, low, high) for path, size, rows_, low, high in rows]
+        found = [
+            DataFile(path, size, -1 if rows_ is None else rows_, low, high) for path, size, rows_, low, high in rows
+        ]
         return sorted(found, key=lambda file: file.key)
 
     def commit(self, schema: Mapping[str, pl.DataType], change: Commit) -> None:
@@ -195,7 +197,7 @@ def _check_not_before(handle: DeltaTable, at: dt.datetime) -> None:
     from deltalake.exceptions import DeltaError
 
     stamps = [entry["timestamp"] for entry in handle.history() if "timestamp" in entry]
-    at = at if at.tzinfo else at.replace(tzinfo=dt.timezone.utc)
+    at = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
     if stamps and at.timestamp() * 1000 < min(stamps):
         raise DeltaError("the table is younger than that")
 
@@ -212,14 +214,19 @@ def _adds(place: Place, change: Commit) -> list[AddAction]:
 def _removes(change: Commit) -> list[RemoveAction]:
     from deltalake.transaction import RemoveAction
 
-    now_ms = time.time_ns() // 1_000_000  # a tombstone's age is the storage's own clock; no answer depends on it
+    now_ms = _storage_clock_ms()
     return [RemoveAction(file.name, change.data_change, now_ms, file.size, {}) for file in change.removes]
 
 
 def _modified_ms(place: Place, file: DataFile) -> int:
     if place.path is None:
-        return time.time_ns() // 1_000_000
+        return _storage_clock_ms()
     return (place.path / file.name).stat().st_mtime_ns // 1_000_000
+
+
+def _storage_clock_ms() -> int:
+    """A tombstone's age is told by the storage's own clock, which `vacuum` compares; no answer depends on it."""
+    return time.time_ns() // 1_000_000  # noqa: TID251
 
 
 def _sync_log(place: Place) -> None:

@@ -19,9 +19,9 @@ LONGEST = 300
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of another library's message, shortened.
+    r"""The first line of another library's message, shortened.
 
-    >>> first_line(ValueError("no\\nstack"))
+    >>> first_line(ValueError("no\nstack"))
     'no'
     """
     text = str(error).strip() or type(error).__name__

@@ -97,7 +97,7 @@ class Writer:
         self._pending: list[Future[None]] = []
 
     def write(self, place: Place, name: str, frame: pl.DataFrame) -> DataFile:
-        """One file with the frame's rows.
+        """One file with the frame's rows, in the place of one of the same name.
 
         Raises:
             NotReady: DS404 or DS405, there is no room or no right to write.
@@ -110,11 +110,12 @@ class Writer:
     def _local(self, place: Place, name: str, frame: pl.DataFrame) -> int:
         assert place.path is not None
         place.path.mkdir(parents=True, exist_ok=True)
-        path = place.path / name
+        path, temporary = place.path / name, place.path / f".{name}"
         try:
-            frame.write_parquet(path, compression="zstd", compression_level=LEVEL, row_group_size=ROW_GROUP)
+            frame.write_parquet(temporary, compression="zstd", compression_level=LEVEL, row_group_size=ROW_GROUP)
+            temporary.replace(path)
         except BaseException:
-            path.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         self._pool = self._pool or ThreadPoolExecutor(1, "dayshift-sync")
         self._pending.append(self._pool.submit(sync, str(path)))
@@ -157,7 +158,7 @@ def _remote(place: Place, name: str, frame: pl.DataFrame) -> int:
     frame.write_parquet(buffer, compression="zstd", compression_level=LEVEL, row_group_size=ROW_GROUP)
     stream = DeltaFileSystemHandler(place.uri, place.storage_options).open_output_stream(name)
     stream.write(buffer.getvalue())
-    stream.close()
+    stream.close()  # type: ignore[attr-defined]
     return buffer.getbuffer().nbytes
 
 

@@ -106,7 +106,7 @@ class Lake:
         except BaseException:
             self._unlock()
             raise
-        self._load = Load(claim, now.astimezone(dt.timezone.utc), self._place, self._unlock)
+        self._load = Load(claim, now.astimezone(dt.UTC), self._place, self._unlock)
         return self._load
 
     @property

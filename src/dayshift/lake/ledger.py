@@ -55,7 +55,7 @@ class Ledger:
         identity = new_token()
         row = {
             "id": identity,
-            "at": at.astimezone(dt.timezone.utc),
+            "at": at.astimezone(dt.UTC),
             "verb": verb,
             "outcome": outcome,
             "pipeline": _text(detail.get("pipeline")),

@@ -16,6 +16,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
+from typing import Self
 
 import polars as pl
 
@@ -40,7 +41,6 @@ class _Part:
     files: dict[int, DataFile] = field(default_factory=dict)
     written: dict[int, int] = field(default_factory=dict)
     gone: dict[int, set[int]] = field(default_factory=dict)
-    revisions: int = 0
 
     @property
     def rows(self) -> int:
@@ -53,7 +53,9 @@ class Load:
     Made by `Lake.begin_load`. `number` is the number that its events carry in `_load`.
     """
 
-    def __init__(self, claim: Claim, at: dt.datetime, places: Callable[[str], Place], release: Callable[[], None]) -> None:
+    def __init__(
+        self, claim: Claim, at: dt.datetime, places: Callable[[str], Place], release: Callable[[], None]
+    ) -> None:
         self.number = claim.number
         self.at = at
         self._claim = claim
@@ -67,10 +69,12 @@ class Load:
         self._bits: dict[str, dict[str, int]] = {}
         self._state = "open"
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -195,7 +199,7 @@ class Load:
         index = len(part.written)
         part.written[index] = frame.height
         if frame.height:
-            written = self._writer.write(part.place, self._name(part), frame)
+            written = self._writer.write(part.place, file_name(self.number, index, self._token, PENDING), frame)
             if (written.low, written.high) != (self.number, self.number):
                 _delete(part.place, written)
                 raise Bug("DS412", f"rows of load {written.low} came in load {self.number}")
@@ -208,15 +212,10 @@ class Load:
         frame = _content(part, old)
         kept = frame.filter(~here.is_in(list(fresh)))
         if kept.height:
-            part.files[file] = self._writer.write(part.place, self._name(part), kept)
+            part.files[file] = self._writer.write(part.place, old.name, kept)
         else:
-            del part.files[file]
+            _delete(part.place, part.files.pop(file))
         part.gone[file] |= fresh
-        _delete(part.place, old)
-
-    def _name(self, part: _Part) -> str:
-        part.revisions += 1
-        return file_name(self.number, part.revisions - 1, self._token, PENDING)
 
     def _part_of_quarantine(self, name: str, schema: Mapping[str, pl.DataType]) -> _Part:
         if name not in self._held:
@@ -225,17 +224,19 @@ class Load:
 
     def _announce(self, part: _Part) -> None:
         """The table's own commit. A compaction elsewhere may come between: then again, on the newest version."""
+        note = {"dayshift.load": str(self.number), "dayshift.token": self._token}
+        change = Commit(list(part.files.values()), apps={LOAD: self.number}, note=note)
         for attempt in range(ATTEMPTS):
             table = Delta.open(part.place, part.name)
-            note = {"dayshift.load": str(self.number), "dayshift.token": self._token}
-            change = Commit(list(part.files.values()), apps={LOAD: self.number}, note=note)
             if table.exists and not part.files and set(part.schema) <= set(table.schema):
                 return
             try:
-                return table.commit(_agreed(part, table), change)
+                table.commit(_agreed(part, table), change)
             except NotReady as error:
                 if error.problems[0].code != "DS402" or attempt == ATTEMPTS - 1:
                     raise
+            else:
+                return
 
     def _check_open(self) -> None:
         if not self.open:

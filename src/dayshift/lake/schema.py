@@ -78,7 +78,7 @@ def _widens(given: pl.DataType, wanted: pl.DataType) -> bool:
         return True
     if given.is_integer() and wanted.is_integer():
         return True
-    if given.is_integer() and not (given in (pl.Int64, pl.UInt64)) and wanted == pl.Float64:
+    if given.is_integer() and given not in (pl.Int64, pl.UInt64) and wanted == pl.Float64:
         return True
     return given == pl.Float32 and wanted == pl.Float64
 

@@ -1,6 +1,6 @@
-"""What an engine keeps between two runs, as bytes: written wholly or not at all, and never read when damaged.
+r"""What an engine keeps between two runs, as bytes: written wholly or not at all, and never read when damaged.
 
-    DAYSHIFT-STATE 1\\n | header: JSON, one line | the bytes
+    DAYSHIFT-STATE 1\n | header: JSON, one line | the bytes
 
 The header holds the fingerprint, the load after which the state was taken, the length of the bytes and their hash. A
 file that does not match its header is refused: a state half read would give smaller numbers, not fewer.
@@ -54,7 +54,7 @@ class State:
                 old.unlink(missing_ok=True)
             try:
                 _write(temporary, MAGIC + json.dumps(header).encode() + b"\n", blob)
-                os.replace(temporary, path)
+                temporary.replace(path)
             finally:
                 temporary.unlink(missing_ok=True)
             sync(str(self._folder))
@@ -97,12 +97,19 @@ class State:
                 raise ValueError("it does not begin as a state does")
             line, blob = content[len(MAGIC) :].split(b"\n", 1)
             header = json.loads(line)
-            wanted = {"fingerprint": fingerprint, "load": int(path.name[:12]), "bytes": len(blob), "blake2b": _hash(blob)}
+            wanted = {
+                "fingerprint": fingerprint,
+                "load": int(path.name[:12]),
+                "bytes": len(blob),
+                "blake2b": _hash(blob),
+            }
             wrong = [name for name, value in wanted.items() if header.get(name) != value]
             if wrong:
                 raise ValueError(f"{', '.join(wrong)} differ from what its header says")
         except (ValueError, AttributeError) as error:
-            raise damaged(what, f"file '{path}': {error}", "delete it: the next run computes from all events") from error
+            raise damaged(
+                what, f"file '{path}': {error}", "delete it: the next run computes from all events"
+            ) from error
         return header["load"], blob
 
 

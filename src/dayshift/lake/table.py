@@ -87,7 +87,7 @@ class Table:
 
         Args:
             frames: the new rows, taken chunk by chunk; each must fulfil `where`.
-            where: a Polars expression, or SQL over the columns; rows for which it is null stay.
+            where: a Polars expression, or an SQL condition; rows for which it is null stay.
             app: who writes.
             number: which of its works; one that was done is not done again.
 
@@ -98,8 +98,7 @@ class Table:
             Bug: DS413, a new row does not fulfil `where`: doing this twice would double it.
             NotReady: DS402, the table changed under our feet; DS404; DS405.
         """
-        condition = pl.sql_expr(where) if isinstance(where, str) else where
-        return self._write(frames, condition, app, number) or 0
+        return self._write(frames, where, app, number) or 0
 
     def compact(self) -> int:
         """Merge small files, in the order of writing; no row changes. Returns how many files there are fewer."""
@@ -119,11 +118,11 @@ class Table:
         table = self._open()
         entries = [] if table.handle is None else table.handle.history()
         rows = [(entry["version"], entry.get("timestamp"), entry.get("operation")) for entry in entries]
-        schema = {"version": pl.Int64, "at": pl.Datetime("ms", "UTC"), "operation": pl.String}
+        schema = {"version": pl.Int64(), "at": pl.Datetime("ms", "UTC"), "operation": pl.String()}
         return pl.DataFrame(rows, schema=schema, orient="row")
 
     def _write(
-        self, frames: Iterable[pl.DataFrame] | pl.DataFrame, where: pl.Expr | None, app: str, number: int
+        self, frames: Iterable[pl.DataFrame] | pl.DataFrame, where: pl.Expr | str | None, app: str, number: int
     ) -> int | None:
         table = self._open()
         if (table.number(app) or 0) >= number:
@@ -161,15 +160,15 @@ class _Batch:
         if frame.height:
             self._put(frame, self._table.version + 1)
 
-    def supersede(self, where: pl.Expr) -> None:
+    def supersede(self, where: pl.Expr | str) -> None:
         """Take the rows that fulfil the condition out of the files that are there, file by file."""
         what = f"table '{self._table.name}'"
         for file in self._table.files():
             scan = scan_files(self._table.place, [file], self._table.schema, what)
             with guarding(f"reading {what}", what):
-                if not scan.filter(where).head(1).collect().height:
+                if not _fulfilling(scan, where).head(1).collect().height:
                     continue
-                kept = scan.filter(~where.fill_null(False)).collect()
+                kept = _others(scan, where).collect()
             self._removes.append(file)
             if kept.height:
                 self._put(kept, file.order)
@@ -195,15 +194,28 @@ class _Batch:
         self.adds.append(self._writer.write(self._table.place, file_name(order, len(self.adds), self._token), frame))
 
 
-def _checked(frame: pl.DataFrame, where: pl.Expr | None, name: str) -> pl.DataFrame:
+def _checked(frame: pl.DataFrame, where: pl.Expr | str | None, name: str) -> pl.DataFrame:
     if where is not None and frame.height:
-        outside = frame.select((~where.fill_null(False)).sum()).item()
+        outside = _others(frame.lazy(), where).collect().height
         if outside:
-            raise Bug("DS413", f"{outside} of {frame.height} rows for '{name}' do not fulfil the condition they replace")
+            raise Bug(
+                "DS413", f"{outside} of {frame.height} rows for '{name}' do not fulfil the condition they replace"
+            )
     return frame
+
+
+def _fulfilling(rows: pl.LazyFrame, where: pl.Expr | str) -> pl.LazyFrame:
+    if isinstance(where, str):  # as a query, not as an expression: only there are texts compared with times
+        return pl.SQLContext(rows=rows).execute(f"SELECT * FROM rows WHERE {where}", eager=False)  # noqa: S608 - own rows only
+    return rows.filter(where)
+
+
+def _others(rows: pl.LazyFrame, where: pl.Expr | str) -> pl.LazyFrame:
+    if isinstance(where, str):
+        query = f"SELECT * FROM rows WHERE NOT COALESCE(({where}), FALSE)"  # noqa: S608 - own rows only
+        return pl.SQLContext(rows=rows).execute(query, eager=False)
+    return rows.filter(~where.fill_null(False))
 
 
 def _overtaken(error: BaseException) -> bool:
     return isinstance(error, NotReady) and error.problems[0].code == "DS402"
-
-
