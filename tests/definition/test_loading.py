@@ -63,7 +63,12 @@ def test_several_pipelines_are_chosen_by_name(tmp_path: Path) -> None:
     [
         ("import dayshift as ds\nx = (1,\n", "DS102", 2, "'pipeline.py' is not Python: '(' was never closed"),
         ("x = 1\ny = unknown\n", "DS103", 2, "'pipeline.py' raised NameError: name 'unknown' is not defined"),
-        ("import no_such_package.part\n", "DS104", 1, "'pipeline.py' imports 'no_such_package', which is not installed"),
+        (
+            "import no_such_package.part\n",
+            "DS104",
+            1,
+            "'pipeline.py' imports 'no_such_package', which is not installed",
+        ),
         ("x = 1\n", "DS105", 0, "'pipeline.py' defines no pipeline"),
         ("def f():\n    raise SystemExit(3)\nf()\n", "DS103", 2, "'pipeline.py' raised SystemExit: 3"),
     ],

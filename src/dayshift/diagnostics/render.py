@@ -34,6 +34,10 @@ def _one(problem: Problem, colour: bool) -> str:
     return "\n".join(lines)
 
 
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
 def render(problems: Iterable[Problem], *, colour: bool = False) -> str:
     """All problems as text, the count last when there is more than one.
 
@@ -49,7 +53,9 @@ def render(problems: Iterable[Problem], *, colour: bool = False) -> str:
     errors = sum(problem.severity == "error" for problem in listed)
     if len(listed) > 1:
         warnings = len(listed) - errors
-        blocks.append(f"{errors} errors" + (f", {warnings} warnings" if warnings else ""))
+        blocks.append(
+            f"{_count(errors, 'error')}, {_count(warnings, 'warning')}" if warnings else _count(errors, "error")
+        )
     return "\n\n".join(blocks)
 
 

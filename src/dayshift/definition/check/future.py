@@ -82,7 +82,7 @@ def earlier_answers(parts: Parts) -> Iterator[Problem]:
             f"feature '{name_of(feature)}' would see the future of the label",
             feature.place,
             f"it reads '{column}' of events up to the question; the label says that '{column}' is known {label.within} later",
-            f"at training time every row would be answered by events of '{asker}' that nobody knew when it was asked",
+            f"the window would hold answers to questions of '{asker}' that nobody had when this one was asked",
             hint=f'end the window earlier: .over(..., delay="{label.within}"), or bring the answers by a source of their own',
         )
 

@@ -7,7 +7,7 @@ from dayshift.definition.check.columns import fits
 from dayshift.definition.check.parts import Parts, columns_of, fault, is_expression, reads, unknown_column
 from dayshift.definition.check.probe import Answer, aggregates, attempt
 from dayshift.definition.label import Label
-from dayshift.diagnostics import Problem, nearest
+from dayshift.diagnostics import Problem, nearest, shorten
 
 _PICKS = ("all", "first", "last")
 
@@ -36,8 +36,8 @@ def keys(parts: Parts) -> Iterator[Problem]:
                 "DS209",
                 f"the label is tied by '{name}', which {parts.asked} does not have",
                 label.place,
-                f"columns of the question: {', '.join(sorted(parts.question))}",
-                f"columns of '{label.source.name}': {', '.join(sorted(label.source.columns))}",
+                f"columns of the question: {shorten(parts.question)}",
+                f"columns of '{label.source.name}': {shorten(label.source.columns)}",
                 hint='name columns that both have: ds.Label(..., by="customer_id")',
             )
         else:

@@ -23,7 +23,7 @@ def can_learn(parts: Parts) -> Iterator[Problem]:
         return
     absent = [name for name in ("fit", "predict") if not callable(getattr(model, name, None))]
     if absent:
-        message = f"the model is a {type(model).__name__}, which has no {' and no '.join(absent)}"
+        message = f"the model is of type {type(model).__name__}, which has no {' and no '.join(absent)}"
         fact = "a model has scikit-learn's fit(X, y) and predict(X)"
         yield fault("DS242", message, parts.pipeline.place, fact, hint="model=HistGradientBoostingClassifier()")
     elif kind_of(model) == "classifier" and not hasattr(model, "predict_proba"):

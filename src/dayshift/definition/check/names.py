@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from dayshift.definition.check.parts import Parts, fault, name_of
+from dayshift.definition.check.parts import Parts, fault
+from dayshift.definition.feature import RowFeature
 from dayshift.diagnostics import Place, Problem
 
 RESERVED = ("as_of", "label", "model_version", "prediction", "ripe_at", "scored_at")
@@ -35,7 +36,9 @@ def columns(parts: Parts) -> Iterator[Problem]:
                 f"column '{name}' of source '{source.name}'", name, source.place, keys=source.key_columns
             )
     for feature in parts.features:
-        name = name_of(feature)
+        name = feature.name if isinstance(feature, RowFeature) else feature.given_name
+        if name is None:
+            continue  # made of names and lengths that are checked by themselves
         yield from _column(f"feature '{name}'", name, feature.place, keys=(name,))
 
 
@@ -88,7 +91,7 @@ def duplicate_features(parts: Parts) -> Iterator[Problem]:
         elif counted[lowered] > 1 and lowered not in told:
             told.add(lowered)
             others = [other.place for name, other in named if name.lower() == lowered]
-            facts = [f"defined at {place}" for place in dict.fromkeys(others) if place]
+            facts = [f"also at {place}" for place in dict.fromkeys(others) if place and place != feature.place]
             message = f"{counted[lowered]} features are called '{column}'"
             yield fault("DS206", message, feature.place, *facts, hint='remove one, or name it: .alias("another_name")')
 

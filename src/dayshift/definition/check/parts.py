@@ -92,9 +92,9 @@ class Parts:
 
     @property
     def asked(self) -> str:
-        """The questions' name in a message."""
+        """Who asks, in a message."""
         name = self.asker.name if self.asker else "?"
-        return f"a question on the calendar of '{name}'" if self.calendar else f"a question of source '{name}'"
+        return f"the calendar of '{name}'" if self.calendar else f"source '{name}'"
 
 
 def fault(

@@ -5,6 +5,7 @@ expression is row-wise when one row at a time gives what all rows together give.
 """
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +38,13 @@ _SQL_TYPES = {
 class Answer:
     """What came of a trial: the type's name as the engine says it, or what the engine complained about.
 
-    `row_wise` is None when the trial could not tell.
+    `row_wise` is None when the trial could not tell; `absent` is a column that is not there.
     """
 
     type: str | None = None
     complaint: str | None = None
     row_wise: bool | None = None
+    absent: str | None = None
 
 
 def attempt(expression: Any, columns: Mapping[str, Column], *, run: bool = True) -> Answer:
@@ -69,8 +71,17 @@ def _attempt_polars(expression: Any, columns: Mapping[str, Column], run: bool) -
     try:
         kind = str(frame.lazy().select(expression.alias("_tried")).collect_schema()["_tried"])
     except pl.exceptions.PolarsError as error:
-        return Answer(complaint=str(error).split("\n", maxsplit=1)[0])
+        return Answer(complaint=_first_line(error))
+    if run:
+        try:
+            frame.clear().select(expression.alias("_tried"))  # what it dislikes without a value is the type
+        except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+            return Answer(complaint=_first_line(error))
     return Answer(type=kind, row_wise=_row_wise(expression, frame) if run else None)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", maxsplit=1)[0]
 
 
 def _row_wise(expression: Any, frame: Any) -> bool | None:
@@ -125,6 +136,7 @@ def _attempt_sql(text: str, columns: Mapping[str, Column]) -> Answer:
         try:
             found = connection.execute(f'select "{first}" as _first, ({text}) as _tried from asked').description  # noqa: S608
         except duckdb.Error as error:
-            said = str(error)
-            return Answer(complaint=said.split("\n", maxsplit=1)[0], row_wise="GROUP BY" not in said)
+            absent = re.search(r'Referenced column "([^"]*)" not found', str(error))
+            row_wise = None if "GROUP BY" not in str(error) else False
+            return Answer(complaint=_first_line(error), row_wise=row_wise, absent=absent[1] if absent else None)
     return Answer(type=str(found[1][1]), row_wise=None)

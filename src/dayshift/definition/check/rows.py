@@ -56,7 +56,9 @@ def _trial(feature: RowFeature, parts: Parts) -> Iterator[Problem]:
         return  # it reads a column whose type is unknown, which is told already
     opaque = is_expression(feature.expression) and canonical.opaque(feature.expression)
     answer = attempt(feature.expression, columns, run=not opaque)
-    if answer.complaint is not None and answer.row_wise is not False:
+    if answer.absent is not None:
+        yield _unknown(feature, answer.absent, parts)
+    elif answer.complaint is not None and answer.row_wise is not False:
         message = f"feature '{feature.name}' cannot be computed from {parts.asked}"
         yield fault("DS219", message, feature.place, f"the engine says: {answer.complaint}")
     elif answer.row_wise is False:

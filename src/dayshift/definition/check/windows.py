@@ -33,6 +33,8 @@ def keys_of_the_question(parts: Parts) -> Iterator[Problem]:
         for name, asked in feature.keys:
             if asked in parts.question or (asked in parts.asker.columns and parts.calendar is None):
                 continue
+            if name == asked and name not in feature.source.columns:
+                continue  # told once, as a column that the source does not have
             near = nearest(str(asked), parts.question)
             yield fault(
                 "DS209",
