@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,12 +29,15 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+@cache
+def _owners() -> dict[str, set[str]]:
+    by_module = importlib.metadata.packages_distributions()
+    return {module: {_normal(owner) for owner in owners} for module, owners in by_module.items()}
+
+
 def _modules(distribution: str) -> list[str]:
     """The importable names that an installed distribution brings."""
-    by_module = importlib.metadata.packages_distributions()
-    return sorted(
-        module for module, owners in by_module.items() if distribution in {_normal(owner) for owner in owners}
-    )
+    return sorted(module for module, owners in _owners().items() if distribution in owners)
 
 
 def test_every_requirement_has_a_lower_bound_and_the_core_has_a_cap() -> None:
