@@ -10,6 +10,8 @@ from types import ModuleType
 
 import pytest
 
+import dayshift
+from dayshift.definition.check import check
 from tests.laws.snippets import Snippet, snippets
 from tests.laws.tree import ROOT, relative
 
@@ -67,12 +69,14 @@ def _run(page: Path, one: Snippet, folder: Path, names: dict[str, object]) -> Pa
 @pytest.mark.slow
 @pytest.mark.parametrize("page", _with_snippets(), ids=relative)
 def test_the_snippets_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every Python block and every `$ dayshift` line of the page runs, in order, in one empty folder."""
+    """Every Python block and `$ dayshift` line runs, in order, in one empty folder; a pipeline that is shown has no fault."""
     names: dict[str, object] = {"__name__": "__main__"}
     folder = tmp_path
     for one in snippets(page):
         monkeypatch.chdir(folder)
         folder = _run(page, one, folder, names)
+    shown = [value for value in names.values() if isinstance(value, dayshift.Pipeline)]
+    assert [str(problem) for pipeline in shown for problem in check(pipeline) if problem.severity == "error"] == []
 
 
 def test_the_readme_shows_code_at_once() -> None:
