@@ -176,11 +176,11 @@ def same(left: Value, right: Value) -> bool:
 
 
 def _tagged(date: dt.date) -> dict[str, str]:
-    return {"date": date.isoformat()}
+    return {"$date": date.isoformat()}
 
 
 def _untagged(found: dict[str, Any]) -> Any:
-    return dt.date.fromisoformat(found["date"]) if list(found) == ["date"] else found
+    return dt.date.fromisoformat(found["$date"]) if list(found) == ["$date"] else found
 
 
 def _features(case: Case) -> list[str]:
