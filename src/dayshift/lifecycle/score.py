@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from dayshift.definition.calendar import Calendar
 from dayshift.definition.fingerprint import feature_fingerprint, features_fingerprint
 from dayshift.definition.pipeline import Pipeline
 from dayshift.diagnostics import Refused, shorten
+from dayshift.engines.contract import question_columns
 from dayshift.learners.estimator import predict
 from dayshift.learners.registry import Registered
 
@@ -28,18 +28,12 @@ def score(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: da
     require_same_features(pipeline, features, model.about)
     predictions = predict(model.model, features)
     place = [name for name in ("_load", "_position") if name in features.columns]
-    return features.select(*question_keys(pipeline), "as_of", *place).with_columns(
+    return features.select(*question_columns(pipeline), "as_of", *place).with_columns(
         pl.Series("prediction", predictions, pl.Float64),
         pl.lit(str(model.version)).alias("model_version"),
         pl.lit(features_fingerprint(pipeline)).alias("_fingerprint"),
         pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("scored_at"),
     )
-
-
-def question_keys(pipeline: Pipeline) -> tuple[str, ...]:
-    """The columns that identify a question beside `as_of`: the asking event's key, or the calendar's entity."""
-    predict_for = pipeline.predict
-    return tuple(predict_for.by if isinstance(predict_for, Calendar) else predict_for.key_columns)
 
 
 def feature_fingerprints(pipeline: Pipeline) -> dict[str, str]:

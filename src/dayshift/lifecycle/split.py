@@ -21,7 +21,8 @@ from dayshift.definition.duration import parse_duration
 from dayshift.definition.pipeline import Pipeline
 from dayshift.definition.settings import TrainSettings
 from dayshift.diagnostics import DefinitionError, NotReady
-from dayshift.lifecycle.score import question_keys, require_one_meaning
+from dayshift.engines.contract import question_columns
+from dayshift.lifecycle.score import require_one_meaning
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def ripe_rows(pipeline: Pipeline, features: pl.DataFrame, labels: pl.DataFrame, 
     if pipeline.label is None:
         raise DefinitionError("DS604", f"pipeline '{pipeline.name}' has no label to learn", hint="label=Label(...)")
     require_one_meaning(pipeline, features)
-    keys = [*question_keys(pipeline), "as_of"]
+    keys = [*question_columns(pipeline), "as_of"]
     answers = labels.select(*keys, "label", "ripe_at")
     joined = features.join(answers, on=keys, how="left", nulls_equal=True, validate="m:1", maintain_order="left")
     ripe_at = pl.coalesce("ripe_at", pl.col("as_of") + timedelta(microseconds=pipeline.label.ripe_after_us))

@@ -20,6 +20,7 @@ from dayshift.definition.metric import Metric, usual_metrics
 from dayshift.definition.pipeline import Pipeline
 from dayshift.definition.settings import Settings
 from dayshift.diagnostics import DefinitionError
+from dayshift.engines.contract import question_columns
 from dayshift.learners.estimator import Model, fit, kind_of, predict
 from dayshift.learners.plots import plots
 from dayshift.learners.registry import CHALLENGER, CHAMPION, Entry, Registered, Registry
@@ -29,7 +30,7 @@ from dayshift.lifecycle.gate import Outcome, decide
 from dayshift.lifecycle.importance import importance
 from dayshift.lifecycle.metrics import Floats, Judged
 from dayshift.lifecycle.promote import promote
-from dayshift.lifecycle.score import feature_fingerprints, question_keys, same_features
+from dayshift.lifecycle.score import feature_fingerprints, same_features
 from dayshift.lifecycle.split import Ripe, Split, require_enough, ripe_rows, span, split, within_window
 
 DEFAULT_METRIC = {"classifier": "roc_auc", "regressor": "rmse"}
@@ -191,7 +192,7 @@ def _judge(
     numbers = [
         frame.with_columns(pl.col("label").cast(pl.Float64)) for frame in (parts.training, parts.holdout, ripe.frame)
     ]
-    naive = baselines(numbers[0], numbers[1], numbers[2], question_keys(pipeline), model.kind)
+    naive = baselines(numbers[0], numbers[1], numbers[2], question_columns(pipeline), model.kind)
     beaten = tuple(compare(metrics[0], judged, prediction, name) for name, prediction in naive.items())
     champion = registry.champion(pipeline.name)
     against, notes = _against(pipeline, metrics, judged, parts.holdout, champion)
