@@ -38,11 +38,11 @@ class LocalAdapter:
         engine = LocalEngine(threads=1, stretch=case.batch or 2**62)
         return by_events(case, engine) if case.questions[0].own is not None else from_outside(case, engine)
 
-    def save(self, case: Case) -> bytes:
+    def save(self, case: Case) -> bytes:  # noqa: ARG002
         """Never: see `gaps`."""
         raise Gap(self.gaps["state"])
 
-    def resume(self, state: bytes, case: Case) -> list[Row]:
+    def resume(self, state: bytes, case: Case) -> list[Row]:  # noqa: ARG002
         """Never: see `gaps`."""
         raise Gap(self.gaps["state"])
 

@@ -1,8 +1,8 @@
-"""A log's columns in their canonical types, exactly; what could only be guessed is refused.
+"""A log's columns in their canonical types, exactly; anything else is refused.
 
-Narrow integers, other units and zones of time, categories and 32-bit floats have one canonical equal and get it. A
-datetime without a zone has none (which instant is it?), nor has a time between two microseconds: the door (ingest)
-decides such things, with the source's settings in hand, never the engine.
+Narrow integers, categories, 32-bit floats, other units and zones of time have one canonical equal and get it. Times mean
+what `semantics/instants.py` says: one without a zone is UTC, digits finer than a microsecond are cut off towards the past;
+no session's or machine's time zone is ever asked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import polars as pl
 
 from dayshift.definition import Source
 from dayshift.diagnostics import DefinitionError
-from dayshift.engines.contract import DTYPES, LOAD, POSITION
+from dayshift.engines.contract import DTYPES, LOAD, POSITION, TIME
 
 _SAFE: dict[str, tuple[type[pl.DataType], ...]] = {
     "str": (pl.String, pl.Categorical, pl.Enum),
@@ -46,32 +46,25 @@ def _as(name: str, kind: str, found: pl.DataType | None, source: Source) -> pl.E
     if found is not None:
         if found == DTYPES[kind]:
             return pl.col(name)
-        if kind == "datetime" and isinstance(found, pl.Datetime) and found.time_zone is not None:
-            return _whole_microseconds(name, found).alias(name)
+        if kind == "datetime" and isinstance(found, pl.Datetime):
+            return instants(pl.col(name), found)
         if isinstance(found, _SAFE.get(kind, ())):
             return pl.col(name).cast(DTYPES[kind])
     raise DefinitionError(
         "DS521",
         f"column {name!r} of the log of source {source.name!r} is {'absent' if found is None else found}, not {DTYPES[kind]}",
         place=source.place,
-        facts=(f"the definition says {kind!r}", "times need a zone: without one their instant would be a guess"),
+        facts=(f"the definition says {kind!r}",),
         hint="load the source through `dayshift run`, which brings every column into its canonical type",
     )
 
 
-def _whole_microseconds(name: str, found: pl.Datetime) -> pl.Expr:
-    column = pl.col(name)
-    if found.time_unit == "ns":
-        return column.map_batches(_from_nanoseconds, return_dtype=DTYPES["datetime"], is_elementwise=True)
-    return column.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+def instants(column: pl.Expr, found: pl.Datetime) -> pl.Expr:
+    """A column of any datetime type as microseconds UTC.
 
-
-def _from_nanoseconds(column: pl.Series) -> pl.Series:
-    if (column.to_physical() % 1000 != 0).any():
-        raise DefinitionError(
-            "DS521",
-            f"column {column.name!r} of the log holds times between two microseconds",
-            facts=("times are whole microseconds, UTC",),
-            hint="round them at the door, for example with `derive`",
-        )
-    return column.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+    >>> frame = pl.DataFrame([pl.Series("at", [-1], pl.Int64).cast(pl.Datetime("ns"))])
+    >>> frame.select(instants(pl.col("at"), pl.Datetime("ns")).to_physical()).item()
+    -1
+    """
+    factor = {"ms": column.to_physical() * 1_000, "us": column.to_physical(), "ns": column.to_physical() // 1_000}
+    return factor[found.time_unit].cast(TIME)
