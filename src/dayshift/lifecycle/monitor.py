@@ -78,6 +78,23 @@ class Signal:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class MonitorReport:
+    """What was observed tonight, kept as the past of later nights, and what it means beside the nights before."""
+
+    observation: Observation
+    signals: tuple[Signal, ...]
+
+    @property
+    def alarms(self) -> tuple[Signal, ...]:
+        """The signals that were outside in two of the latest three windows."""
+        return tuple(signal for signal in self.signals if signal.state == ALARM)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
 def observe(
     features: pl.DataFrame,
     columns: Iterable[str],
@@ -105,10 +122,10 @@ def observe(
     return Observation(features.height, nulls, quantiles, mean, spread, metric)
 
 
-def monitor(past: Sequence[Observation], tonight: Observation, metric: Metric | None = None) -> tuple[Signal, ...]:
-    """Every signal of tonight against the past windows, oldest first; alarms first, then the rest in order.
+def monitor(past: Sequence[Observation], tonight: Observation, metric: Metric | None = None) -> MonitorReport:
+    """Every signal of tonight against the past windows (oldest first); alarms first, then the rest in order.
 
-    >>> monitor([], Observation(100, {}, {}))[0].state
+    >>> monitor([], Observation(100, {}, {})).signals[0].state
     'not enough history'
     """
     windows = [*past, tonight][-(PAST + LATEST) :]
@@ -122,7 +139,8 @@ def monitor(past: Sequence[Observation], tonight: Observation, metric: Metric | 
         )
     signals += [_drift(name, windows) for name in tonight.quantiles]
     shown = [signal for signal in signals if signal.value is not None]
-    return tuple(sorted(shown, key=lambda signal: (ALARM, WATCH, CALM, SHORT).index(signal.state)))
+    order = (ALARM, WATCH, CALM, SHORT)
+    return MonitorReport(tonight, tuple(sorted(shown, key=lambda signal: order.index(signal.state))))
 
 
 Noise = Callable[[float, Observation], float]

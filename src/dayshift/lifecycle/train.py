@@ -64,6 +64,11 @@ class TrainReport:
     fingerprints: Mapping[str, str]
 
     @property
+    def promoted(self) -> bool:
+        """Whether every gate let it through."""
+        return self.outcome == "promoted"
+
+    @property
     def score(self) -> Score:
         """The pipeline's own metric."""
         return next(score for score in self.scores if score.metric == self.metric)
