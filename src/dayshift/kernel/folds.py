@@ -2,8 +2,8 @@
 
 Counts and sums are differences of prefix sums; extremes come from a bottom-up segment tree over all sorted values
 (entities need no tree of their own: a window never leaves its entity); picks are places. Each kernel takes
-`rows` (question numbers) and `window` = (lo, hi, skip, extra) of `bounds.py`, `sorted_values`, and `raw` values in the
-order of events' rows for `extra`. Results go to the questions' rows of `out`.
+`rows` (the rows of `out` that its questions fill), `window` = (lo, hi, skip, extra) of `bounds.py`, and the sorted
+`values`.
 """
 
 from typing import Any
@@ -27,10 +27,10 @@ def counts(rows: Any, window: Any, out: Any) -> None:
 
 @njit(cache=True, nogil=True)
 def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> None:
-    """Sums or means. `columns` = (prefix, sorted_values, raw); `out` = (int64, float64 of the same memory, valid)."""
+    """Sums or means. `columns` = (prefix, values); `out` = (int64, float64 of the same memory, valid)."""
     lo, hi, skip, extra = window
-    prefix, values, raw = columns
-    odd, exponent = scale
+    prefix, values = columns
+    odd, factor = scale
     whole, real, valid = out
     for j in range(rows.size):
         n = hi[j] - lo[j]
@@ -40,7 +40,7 @@ def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) 
             total -= values[skip[j]]
         if extra[j] >= 0:
             n += 1
-            total += raw[extra[j]]
+            total += values[extra[j]]
         r = rows[j]
         if n == 0:
             valid[r] = False
@@ -49,16 +49,16 @@ def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) 
         if mode == SUM_INT:
             whole[r] = total
         elif mode == SUM_FLOAT:
-            real[r] = divide(total, 1, odd, exponent)
+            real[r] = divide(total, 1, odd, factor)
         else:
-            real[r] = divide(total, n, odd, exponent)
+            real[r] = divide(total, n, odd, factor)
 
 
 @njit(cache=True, nogil=True)
 def sums_that_pass(rows: Any, window: Any, columns: Any, high: Any) -> Any:
     """The first question whose window's sum does not fit into int64, or -1; `high`: the high words of the prefix sums."""
     lo, hi, skip, extra = window
-    prefix, values, raw = columns
+    prefix, values = columns
     top = np.uint64(63)
     zero = np.uint64(0)
     for j in range(rows.size):
@@ -67,7 +67,7 @@ def sums_that_pass(rows: Any, window: Any, columns: Any, high: Any) -> Any:
             v = np.uint64(values[skip[j]])
             h, l = subtract(h, l, zero - (v >> top), v)
         if extra[j] >= 0:
-            v = np.uint64(raw[extra[j]])
+            v = np.uint64(values[extra[j]])
             h, l = add(h, l, zero - (v >> top), v)
         if h != zero - (l >> top):
             return rows[j]
@@ -88,12 +88,12 @@ def deviation(n: Any, total: Any, square: Any, mode: Any, scale: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> Any:
-    """Variances. `columns` = (prefix, sorted_values, raw, high and low prefix of squares); `out` = (real, state).
+    """Variances. `columns` = (prefix, values, high and low prefix of squares); `out` = (real, state).
 
     Returns how many states are 2.
     """
     lo, hi, skip, extra = window
-    prefix, values, raw, high, low = columns
+    prefix, values, high, low = columns
     real, state = out
     undone = 0
     for j in range(rows.size):
@@ -108,8 +108,8 @@ def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out:
             h, l = subtract(h, l, sh, sl)
         if extra[j] >= 0:
             n += 1
-            total += raw[extra[j]]
-            a = magnitude(raw[extra[j]])
+            total += values[extra[j]]
+            a = magnitude(values[extra[j]])
             sh, sl = multiply(a, a)
             h, l = add(h, l, sh, sl)
         real[rows[j]], state[rows[j]] = deviation(n, total, (h, l), mode, scale)
@@ -121,7 +121,7 @@ def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out:
 def parts(rows: Any, window: Any, columns: Any, out: Any) -> None:
     """The words (count, sum, squares) of each window, as `late.late_parts` gives them; the sum's high word stays 0."""
     lo, hi, skip, extra = window
-    prefix, values, raw, high, low = columns
+    prefix, values, high, low = columns
     for j in range(rows.size):
         n = hi[j] - lo[j]
         total = prefix[hi[j]] - prefix[lo[j]]
@@ -134,8 +134,8 @@ def parts(rows: Any, window: Any, columns: Any, out: Any) -> None:
             h, l = subtract(h, l, sh, sl)
         if extra[j] >= 0:
             n += 1
-            total += raw[extra[j]]
-            a = magnitude(raw[extra[j]])
+            total += values[extra[j]]
+            a = magnitude(values[extra[j]])
             sh, sl = multiply(a, a)
             h, l = add(h, l, sh, sl)
         out[j, 0], out[j, 2], out[j, 3], out[j, 4] = np.uint64(n), np.uint64(total), h, l
@@ -153,7 +153,7 @@ def parts_that_pass(rows: Any, words: Any) -> Any:
 @njit(cache=True, nogil=True)
 def sums_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> None:
     """Sums or means from the words of each window. `out` as in `sums`."""
-    odd, exponent = scale
+    odd, factor = scale
     whole, real, valid = out
     for j in range(rows.size):
         n, total, r = np.int64(words[j, 0]), np.int64(words[j, 2]), rows[j]
@@ -161,7 +161,7 @@ def sums_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> N
         if n > 0 and mode == SUM_INT:
             whole[r] = total
         elif n > 0:
-            real[r] = divide(total, n if mode == MEAN else 1, odd, exponent)
+            real[r] = divide(total, n if mode == MEAN else 1, odd, factor)
 
 
 @njit(cache=True, nogil=True)
@@ -208,7 +208,7 @@ def smallest(tree: Any, begin: Any, end: Any, found: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def extremes(rows: Any, window: Any, tree: Any, raw: Any, sign: Any, out: Any) -> None:
+def extremes(rows: Any, window: Any, tree: Any, values: Any, sign: Any, out: Any) -> None:
     """The smallest (sign 1) or largest (-1) value of each window. `out` = (int64, valid)."""
     lo, hi, skip, extra = window
     whole, valid = out
@@ -222,7 +222,7 @@ def extremes(rows: Any, window: Any, tree: Any, raw: Any, sign: Any, out: Any) -
         else:
             found = smallest(tree, lo[j], hi[j], found)
         if extra[j] >= 0:
-            v = raw[extra[j]]
+            v = values[extra[j]]
             found = min(found, v if sign > 0 else ~v)
         valid[rows[j]] = some
         if some:
@@ -230,7 +230,7 @@ def extremes(rows: Any, window: Any, tree: Any, raw: Any, sign: Any, out: Any) -
 
 
 @njit(cache=True, nogil=True)
-def picks(rows: Any, window: Any, values: Any, raw: Any, nth: Any, out: Any) -> None:
+def picks(rows: Any, window: Any, values: Any, nth: Any, out: Any) -> None:
     """The value of the first event (nth -1), or of the nth from the last (0: the last). `out` = (int64, valid)."""
     lo, hi, skip, extra = window
     whole, valid = out
@@ -243,7 +243,7 @@ def picks(rows: Any, window: Any, values: Any, raw: Any, nth: Any, out: Any) -> 
             whole[r] = values[lo[j] + 1 if skip[j] == lo[j] else lo[j]]
         elif extra[j] >= 0 and (nth == 0 or (nth < 0 and n == 0)):
             valid[r] = True
-            whole[r] = raw[extra[j]]
+            whole[r] = values[extra[j]]
         elif nth >= 0 and 0 <= back < n:
             p = hi[j] - 1 - back
             if skip[j] >= 0 and p <= skip[j]:

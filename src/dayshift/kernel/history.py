@@ -10,15 +10,14 @@ quantiles, of an entity's events for late ones); memory is a few arrays of the l
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from dayshift.kernel.arrays import Answer, Events, Questions
 from dayshift.kernel.finish import finish
-from dayshift.kernel.lanes import PreparedLane, prepare
-from dayshift.kernel.plan import Lane, Plan, Series, Slot
-from dayshift.kernel.slots import Output, answer_late, answer_rows
+from dayshift.kernel.lanes import Asked, PreparedLane, prepare
+from dayshift.kernel.plan import Lane, Plan, Slot
+from dayshift.kernel.slots import Output, answer_chunk, answer_late
 
 CHUNK = 65_536
 """Questions a chunk: its windows' ends stay in the processor's cache."""
@@ -47,13 +46,14 @@ def answer(
     lanes = plan.lanes_where(lambda series, slot: _has_nulls(events[series.source], slot))
     outputs = [Output.empty(slot, questions.time.size) for slot in plan.slots]
     workers = threads or os.cpu_count() or 1
-    if workers == 1:
-        for lane in lanes:
-            _answer_lane(plan, lane, events, questions, outputs, hindsight, None)
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            for lane in lanes:
-                _answer_lane(plan, lane, events, questions, outputs, hindsight, pool)
+    with ThreadPoolExecutor(workers) as pool:
+        run = map if workers == 1 else pool.map
+        for at in range(0, len(lanes), workers):
+            group = lanes[at : at + workers]
+            made = list(run(lambda lane: prepare(plan, lane, events, questions, hindsight), group))
+            list(run(lambda task: _answer(plan, task, outputs), list(_tasks(group, made))))
+    for slot, output in zip(plan.slots, outputs, strict=True):
+        output.settle(slot)
     return finish(plan, [output.answers() for output in outputs])
 
 
@@ -62,26 +62,22 @@ def _has_nulls(events: Events, slot: Slot) -> bool:
     return column.valid is not None and not bool(column.valid.all())
 
 
-def _answer_lane(
-    plan: Plan,
-    lane: Lane,
-    events: Mapping[str, Events],
-    questions: Questions,
-    outputs: Sequence[Output],
-    hindsight: bool,
-    pool: ThreadPoolExecutor | None,
-) -> None:
-    series: Series = plan.series[lane.series]
-    prepared: PreparedLane = prepare(plan, lane, events[series.source], questions, hindsight)
-    rows = prepared.rows
-    chunks = [rows[at : at + CHUNK] for at in range(0, rows.size, CHUNK)]
+_Task = tuple[Lane, PreparedLane, Asked | None]
 
-    def run(chunk: Any) -> None:
-        answer_rows(plan, lane, prepared, outputs, chunk)
 
-    for _ in pool.map(run, chunks) if pool else map(run, chunks):
-        pass
-    if prepared.late_rows.size:
-        answer_late(plan, lane, prepared, outputs)
-    for slot in lane.slots:
-        outputs[slot].settle(plan.slots[slot])
+def _tasks(lanes: Sequence[Lane], prepared: Sequence[PreparedLane]) -> Iterator[_Task]:
+    """Late entities first, for they take longest and are not cut into chunks."""
+    for lane, made in zip(lanes, prepared, strict=True):
+        if made.asked_late.row.size:
+            yield lane, made, None
+    for lane, made in zip(lanes, prepared, strict=True):
+        for at in range(0, made.asked.row.size, CHUNK):
+            yield lane, made, made.asked.part(slice(at, at + CHUNK))
+
+
+def _answer(plan: Plan, task: _Task, outputs: Sequence[Output]) -> None:
+    lane, made, asked = task
+    if asked is None:
+        answer_late(plan, lane, made, outputs)
+    else:
+        answer_chunk(plan, lane, made, outputs, asked)

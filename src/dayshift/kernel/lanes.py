@@ -1,9 +1,10 @@
 """One lane made ready: its events and questions sorted by entity, and what its slots need, made once.
 
-A `Material` is what the aggregates of one column share: the values by place and by row, prefix sums of them and of
+A `Material` is what the aggregates of one column share: the values by place, prefix sums of them and of
 their squares, trees, codes. Only what some slot of the lane uses is made.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from dayshift.kernel import folds, numbers, sketches, sorting
 from dayshift.kernel.arrays import Events, Questions
 from dayshift.kernel.flat import NO_INT, NO_MASK, flat
-from dayshift.kernel.plan import Lane, Plan, Slot
+from dayshift.kernel.plan import Lane, Plan, Series, Slot
 
 SUMMING = ("sum", "mean")
 DEVIATING = ("variance", "variance_population", "std", "std_population")
@@ -21,13 +22,12 @@ TIME = "time_since_last"
 
 @dataclass
 class Material:
-    """A column of a lane. `raw` by event's row, `placed` by place; the rest where some aggregate needs it.
+    """A column of a lane. `placed` by place; the rest where some aggregate needs it.
 
     `largest` is the largest magnitude of a value; `high` the upper words of the prefix sums, made only where a sum
-    could pass 64 bits. `trees` by sign; `codes` by "distinct" or a quantile's accuracy: (by place, by row, cells).
+    could pass 64 bits. `trees` by sign; `codes` by "distinct" or a quantile's accuracy: (by place, cells).
     """
 
-    raw: Any
     placed: Any
     largest: int = 0
     prefix: Any = field(default_factory=lambda: NO_INT)
@@ -38,24 +38,37 @@ class Material:
 
 
 @dataclass
-class PreparedLane:
-    """Events of a lane sorted by (entity, time, arrival), and its questions by (entity, place in the log).
+class Asked:
+    """Questions sorted by (entity, place in the log): `row` is where the answer goes; the rest as in `sorting.py`."""
 
-    `asked` = (time, entity, seen) of all questions; `rows` those about entities without late events, `late_rows` those
-    about entities with some, each sorted; `start`, `late`, `moved`, `arrival` as in `sorting.py`; `own` = (row, same) as in
-    `bounds.find_bounds`; `most` the largest number of events of one entity, the asking one included.
+    row: Any
+    entity: Any
+    time: Any
+    seen: Any
+    same: Any
+
+    def part(self, which: Any) -> "Asked":
+        """Those in a slice, or where a mask is true."""
+        return Asked(self.row[which], self.entity[which], self.time[which], self.seen[which], self.same[which])
+
+
+@dataclass
+class PreparedLane:
+    """Events of a lane sorted by (entity, time, arrival), and its questions, apart for entities with late events.
+
+    `start`, `late`, `moved`, `arrival` as in `sorting.py`, `time` by place; `most` is the largest number of events of
+    one entity, the asking one included.
     """
 
-    asked: tuple[Any, Any, Any]
-    rows: Any
-    late_rows: Any
+    asked: Asked
+    asked_late: Asked
     start: Any
     late: Any
     time: Any
     moved: Any
     arrival: Any
-    own: tuple[Any, Any]
     most: int
+    hindsight: bool
     materials: dict[str | None, Material]
 
     def material(self, slot: Slot) -> Material:
@@ -63,44 +76,59 @@ class PreparedLane:
         return self.materials[TIME if slot.aggregate == TIME else slot.reads]
 
 
-def prepare(plan: Plan, lane: Lane, events: Events, questions: Questions, hindsight: bool) -> PreparedLane:
+def prepare(
+    plan: Plan, lane: Lane, events: Mapping[str, Events], questions: Questions, hindsight: bool
+) -> PreparedLane:
     """Sort a lane's events and questions and make the materials of its slots."""
     series = plan.series[lane.series]
-    entity, asked = flat(events.entities[series.columns]), flat(questions.entities[lane.series])
-    keep = NO_MASK
-    if lane.reads is not None and events.columns[lane.reads].valid is not None:
-        keep = flat(events.columns[lane.reads].valid, np.bool_)
-    size = 1 + max(int(entity.max(initial=-1)), int(asked.max(initial=-1)))
-    start, asked_start = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64)
-    sorting.count_entities(entity, keep, start)
-    sorting.count_entities(asked, NO_MASK, asked_start)
-    place, seen = np.empty(entity.size, np.int64), np.zeros(asked.size, np.int64)
-    same = np.empty(asked.size if hindsight and questions.own is not None else 0, np.int64)
-    positions = flat(events.position), flat(questions.position)
-    sorting.place_events((entity, positions[0], keep), (asked, positions[1]), start, (place, seen, same), hindsight)
-    if same.size and questions.own is not None:
-        same[questions.own < 0] = -1
-    rows = np.empty(int(asked_start[-1]), np.int64)
-    sorting.order_rows(asked, asked_start, rows)
+    source = events[series.source]
+    place, start, asked = _sort(lane, series, source, questions, hindsight)
     time = np.empty(int(start[-1]), np.int64)
-    sorting.scatter(flat(events.time), place, time)
-    is_late, moved, arrival = _settle_late(time, start, (place, same), hindsight)
+    sorting.scatter(flat(source.time), place, time)
+    is_late, moved, arrival = _settle_late(time, start, (place, asked.same), hindsight)
+    asked_late = asked.part(slice(0, 0))
+    if moved.size:
+        theirs = is_late[asked.entity]
+        asked, asked_late = asked.part(~theirs), asked.part(theirs)
     prepared = PreparedLane(
-        asked=(flat(questions.time), asked, seen),
-        rows=rows[~is_late[asked[rows]]] if moved.size else rows,
-        late_rows=rows[is_late[asked[rows]]] if moved.size else rows[:0],
+        asked=asked,
+        asked_late=asked_late,
         start=start,
         late=is_late,
         time=time,
         moved=moved,
         arrival=arrival,
-        own=(_own_rows(plan, lane, questions, keep), same),
         most=int(np.diff(start).max(initial=0)) + 1,
+        hindsight=hindsight,
         materials={},
     )
     for number in lane.slots:
-        _add_material(prepared, plan.slots[number], events, place)
+        _add_material(prepared, plan.slots[number], source, place)
     return prepared
+
+
+def _sort(lane: Lane, series: Series, events: Events, questions: Questions, hindsight: bool) -> tuple[Any, Any, Asked]:
+    """Each event's place, where entities start, and the questions sorted."""
+    entity, asked = flat(events.entities[series.columns]), flat(questions.entities[lane.series])
+    keep = NO_MASK
+    if lane.reads is not None and events.columns[lane.reads].valid is not None:
+        keep = flat(events.columns[lane.reads].valid, np.bool_)
+    size = 1 + max(int(entity.max(initial=-1)), int(asked.max(initial=-1)))
+    starts = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64)
+    sorting.count_entities(entity, keep, starts[0])
+    sorting.count_entities(asked, NO_MASK, starts[1])
+    place = np.empty(entity.size, np.int64)
+    out = tuple(np.empty(int(starts[1][-1]), np.int64) for _ in range(5))
+    own = NO_INT if questions.own is None else flat(questions.own)
+    sorting.place_events(
+        (entity, flat(events.position), keep),
+        (asked, flat(questions.position), flat(questions.time), own),
+        starts,
+        place,
+        out,
+        hindsight,
+    )
+    return place, starts[0], Asked(*out)
 
 
 def _settle_late(time: Any, start: Any, places: tuple[Any, Any], hindsight: bool) -> tuple[Any, Any, Any]:
@@ -119,17 +147,6 @@ def _settle_late(time: Any, start: Any, places: tuple[Any, Any], hindsight: bool
     return is_late, moved, arrival
 
 
-def _own_rows(plan: Plan, lane: Lane, questions: Questions, keep: Any) -> Any:
-    """Each question's asking event as a row of the lane's source, -1 where there is none or the lane cannot see it."""
-    wanted = any(plan.spans[plan.slots[number].span].with_self for number in lane.slots)
-    if not wanted or questions.own is None:
-        return np.full(questions.time.size, -1, np.int64) if wanted else NO_INT
-    own = flat(questions.own)
-    if keep.size:
-        own = np.where((own >= 0) & keep[own], own, -1)
-    return own
-
-
 def _add_material(lane: PreparedLane, slot: Slot, events: Events, place: Any) -> None:
     name = TIME if slot.aggregate == TIME else slot.reads
     if name not in lane.materials:
@@ -143,40 +160,30 @@ def _add_material(lane: PreparedLane, slot: Slot, events: Events, place: Any) ->
             made.trees[sign] = np.empty(2 * made.placed.size, np.int64)
             folds.build_tree(made.placed, sign, made.trees[sign])
     elif aggregate == "distinct_count" and "distinct" not in made.codes:
-        hashes = made.raw if str(slot.reads).startswith("hash:") else np.empty_like(made.raw)
-        if hashes is not made.raw:
-            sketches.mix(made.raw, hashes)
-        different, raw = np.unique(hashes, return_inverse=True)
-        made.codes["distinct"] = _coded(raw.astype(np.int64), place, made.placed.size, sketches.cells(different))
+        different, codes = np.unique(made.placed, return_inverse=True)
+        hashes = different if str(slot.reads).startswith("hash:") else sketches.mix(different)
+        made.codes["distinct"] = codes.astype(np.int64), sketches.cells(hashes)
     elif aggregate == "quantile":
         accuracy = float(dict(slot.parameters)["accuracy"])
         if accuracy not in made.codes:
-            raw = sketches.bucket_codes(made.raw, slot.scale, accuracy)
-            made.codes[accuracy] = _coded(raw, place, made.placed.size, NO_INT)
-
-
-def _coded(raw: Any, place: Any, size: int, cells: Any) -> tuple[Any, Any, Any]:
-    placed = np.empty(size, np.int64)
-    sorting.scatter(raw, place, placed)
-    return placed, raw, cells
+            made.codes[accuracy] = sketches.bucket_codes(made.placed, slot.scale, accuracy), NO_INT
 
 
 def _column(name: str | None, events: Events, place: Any, time: Any) -> Material:
     if name is None:
-        return Material(NO_INT, NO_INT)
+        return Material(NO_INT)
     if name == TIME:
-        return Material(flat(events.time), time)
-    raw = flat(events.columns[name].values)
+        return Material(time)
     placed = np.empty(time.size, np.int64)
-    sorting.scatter(raw, place, placed)
-    return Material(raw, placed)
+    sorting.scatter(flat(events.columns[name].values), place, placed)
+    return Material(placed)
 
 
 def _add_prefix(made: Material, most: int, squares: bool) -> None:
     if made.prefix.size == 0:
         made.prefix = np.zeros(made.placed.size + 1, np.int64)
         np.cumsum(made.placed, out=made.prefix[1:])
-        made.largest = max(int(numbers.largest(made.placed)), int(numbers.largest(made.raw)))
+        made.largest = int(numbers.largest(made.placed))
         if made.largest * most >= 2**63:
             made.high = np.empty(made.placed.size + 1, np.uint64)
             numbers.sign_extended_prefix(made.placed, made.high)

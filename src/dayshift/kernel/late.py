@@ -5,8 +5,8 @@ tree over their places as they arrive, so that a range of places counts exactly 
 counts, sums and squares (Fenwick 1994) and for "the k-th that is there", a segment tree for extremes. A step costs
 O(log n), however late the event.
 
-`rows` holds the questions of late entities, those of an entity together in the log's order; `lane` is
-(entity of each question, start, moved, seen): `moved[a]` is the place of the event that arrived at a.
+Questions are those of late entities, an entity's together, in the log's order; `lane` is (entity of each question,
+start, moved, seen): `moved[a]` is the place of the event that arrived at a.
 """
 
 from typing import Any
@@ -47,24 +47,21 @@ def _below(tree: Any, end: Any, into: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def late_parts(rows: Any, window: Any, lane: Any, columns: Any, out: Any) -> None:
-    """Words (count, sum, squares) of each window into `out[row of rows, 5]`; `columns` = (sorted_values, raw).
-
-    Both columns may be empty: every value is then 0, and only the count has a meaning.
+def late_parts(window: Any, lane: Any, values: Any, out: Any) -> None:
+    """Words (count, sum, squares) of each window into `out[row of rows, 5]`.
+    `values` may be empty: every value is then 0, and only the count has a meaning.
     """
     lo, hi, _, extra = window
     entity, start, moved, seen = lane
-    values, raw = columns
     tree = np.zeros((1, _WORDS), np.uint64)
     low = np.zeros(_WORDS, np.uint64)
     current, cursor, base = -1, 0, 0
-    for j in range(rows.size):
-        q = rows[j]
-        if entity[q] != current:
-            current = entity[q]
+    for j in range(seen.size):
+        if entity[j] != current:
+            current = entity[j]
             cursor = base = start[current]
             tree = np.zeros((start[current + 1] - base + 1, _WORDS), np.uint64)
-        while cursor < seen[q]:
+        while cursor < seen[j]:
             p = moved[cursor]
             _enter(tree, p - base, values[p] if values.size else 0)
             cursor += 1
@@ -74,7 +71,7 @@ def late_parts(rows: Any, window: Any, lane: Any, columns: Any, out: Any) -> Non
         out[j, 1], out[j, 2] = subtract(out[j, 1], out[j, 2], low[1], low[2])
         out[j, 3], out[j, 4] = subtract(out[j, 3], out[j, 4], low[3], low[4])
         if extra[j] >= 0:
-            value = raw[extra[j]] if raw.size else 0
+            value = values[extra[j]] if values.size else 0
             a = magnitude(value)
             qh, ql = multiply(a, a)
             v = np.uint64(value)
@@ -84,23 +81,22 @@ def late_parts(rows: Any, window: Any, lane: Any, columns: Any, out: Any) -> Non
 
 
 @njit(cache=True, nogil=True)
-def late_extremes(rows: Any, window: Any, lane: Any, columns: Any, sign: Any, out: Any) -> None:
+def late_extremes(rows: Any, window: Any, lane: Any, values: Any, sign: Any, out: Any) -> None:
     """The smallest (sign 1) or largest (-1) value of each window. `out` = (int64, valid), by question."""
     lo, hi, _, extra = window
     entity, start, moved, seen = lane
-    values, raw = columns
     whole, valid = out
     none = np.int64(2**63 - 1)
     tree = np.zeros(1, np.int64)
     current, cursor, base, n = -1, 0, 0, 0
     for j in range(rows.size):
         q = rows[j]
-        if entity[q] != current:
-            current = entity[q]
+        if entity[j] != current:
+            current = entity[j]
             cursor = base = start[current]
             n = start[current + 1] - base
             tree = np.full(2 * n, none)
-        while cursor < seen[q]:
+        while cursor < seen[j]:
             k = moved[cursor] - base + n
             v = values[moved[cursor]] if sign > 0 else ~values[moved[cursor]]
             while k >= 1 and v < tree[k]:
@@ -119,7 +115,7 @@ def late_extremes(rows: Any, window: Any, lane: Any, columns: Any, sign: Any, ou
             a >>= 1
             b >>= 1
         if extra[j] >= 0:
-            v = raw[extra[j]]
+            v = values[extra[j]]
             found = min(found, v if sign > 0 else ~v)
         valid[q] = found != none
         whole[q] = found if sign > 0 else ~found
@@ -150,21 +146,20 @@ def _find(tree: Any, rank: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def late_picks(rows: Any, window: Any, lane: Any, columns: Any, nth: Any, out: Any) -> None:
+def late_picks(rows: Any, window: Any, lane: Any, values: Any, nth: Any, out: Any) -> None:
     """The value of the first event (nth -1), or of the nth from the last (0: the last). `out` = (int64, valid)."""
     lo, hi, _, extra = window
     entity, start, moved, seen = lane
-    values, raw = columns
     whole, valid = out
     tree = np.zeros(1, np.int64)
     current, cursor, base = -1, 0, 0
     for j in range(rows.size):
         q = rows[j]
-        if entity[q] != current:
-            current = entity[q]
+        if entity[j] != current:
+            current = entity[j]
             cursor = base = start[current]
             tree = np.zeros(start[current + 1] - base + 1, np.int64)
-        while cursor < seen[q]:
+        while cursor < seen[j]:
             k = moved[cursor] - base + 1
             while k < tree.size:
                 tree[k] += 1
@@ -177,7 +172,7 @@ def late_picks(rows: Any, window: Any, lane: Any, columns: Any, nth: Any, out: A
         if nth < 0 and n > 0:
             whole[q] = values[base + _find(tree, before)]
         elif extra[j] >= 0 and (nth == 0 or (nth < 0 and n == 0)):
-            whole[q] = raw[extra[j]]
+            whole[q] = values[extra[j]]
         elif nth >= 0 and 0 <= back < n:
             whole[q] = values[base + _find(tree, upto - 1 - back)]
         else:

@@ -23,17 +23,17 @@ U0, U1, U32 = np.uint64(0), np.uint64(1), np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _TOP = np.uint64(1 << 63)
 _63 = np.uint64(63)
-_64 = np.uint64(64)
+_SMALL = 2**31
 
 
-def odd_part(scale: int) -> tuple[int, int]:
-    """`(m, e)` with `scale == m * 2**e` and m odd.
+def fixed_point(scale: int) -> tuple[int, float]:
+    """`(m, f)` with `1 / scale == f / m`, m odd and f a power of two, so that multiplying by f loses nothing.
 
-    >>> odd_part(100)
-    (25, 2)
+    >>> fixed_point(100)
+    (25, 0.25)
     """
     exponent = (scale & -scale).bit_length() - 1
-    return scale >> exponent, exponent
+    return scale >> exponent, 2.0**-exponent
 
 
 @njit(cache=True, nogil=True)
@@ -122,12 +122,12 @@ def divide_wide(nh: Any, nl: Any, dh: Any, dl: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def divide(total: Any, count: Any, odd: Any, exponent: Any) -> Any:
-    """`total / (count * odd * 2**exponent)` correctly rounded: int64 by positive int64s, 0 <= exponent <= 120."""
-    if -EXACT <= total <= EXACT and count * odd <= EXACT and count < 2**31 and odd < 2**31:
-        return (float(total) / float(count * odd)) * math.ldexp(1.0, -exponent)
+def divide(total: Any, count: Any, odd: Any, factor: Any) -> Any:
+    """`total / (count * odd) * factor` correctly rounded: int64 by positive int64s; `factor` = 2.0**-exponent."""
+    if -EXACT <= total <= EXACT and count < _SMALL and odd < _SMALL and count * odd <= EXACT:
+        return (float(total) / float(count * odd)) * factor
     dh, dl = multiply(np.uint64(count), np.uint64(odd))
-    value = divide_wide(U0, magnitude(total), dh, dl) * math.ldexp(1.0, -exponent)
+    value = divide_wide(U0, magnitude(total), dh, dl) * factor
     return -value if total < 0 else value
 
 
@@ -138,11 +138,11 @@ def variance(count: Any, total: Any, square: Any, scale: Any, sample: Any) -> An
     Args:
         count, total: the number n and the sum S (int64) of the values.
         square: the sum Q of their squares as (high, low) uint64.
-        scale: (odd, exponent) of the fixed point.
+        scale: (odd, factor) of the fixed point; see `fixed_point`.
         sample: whether to divide by n - 1.
     """
     n = np.uint64(count)
-    odd, exponent = scale
+    odd, factor = scale
     high, low = multiply(n, square[1])
     upper, above = multiply(n, square[0])[1], multiply(n, square[0])[0]
     upper_sum = high + upper
@@ -167,7 +167,7 @@ def variance(count: Any, total: Any, square: Any, scale: Any, sample: Any) -> An
         value = float(np.int64(nl)) / float(np.int64(dl))
     else:
         value = divide_wide(nh, nl, dh, dl)
-    return value * math.ldexp(1.0, -2 * exponent), True
+    return value * (factor * factor), True
 
 
 @njit(cache=True, nogil=True)

@@ -52,9 +52,15 @@ def bucket_codes(values: Any, scale: int, accuracy: float) -> Any:
     return (upper.size + np.sign(values) * np.where(values == 0, 0, index)).astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
-def mix(codes: Any, out: Any) -> None:
+def mix(codes: Any) -> Any:
     """The finaliser of splitmix64 (Steele, Lea, Flood 2014) of each int64 code."""
+    out = np.empty(codes.size, np.int64)
+    _mix(codes, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _mix(codes: Any, out: Any) -> None:
     for i in range(codes.size):
         z = np.uint64(codes[i])
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -161,29 +167,29 @@ def walk(rows: Any, window: Any, lane: Any, codes: Any, state: Any, rule: Any, o
 
     Args:
         rows, window: as in `folds.py`.
-        lane: (entity of each question, start, moved, arrival, seen); `moved` and `arrival` are empty where no entity
+        lane: (entity of each question, moved, arrival, seen); `moved` and `arrival` are empty where no entity
             of the rows has late events.
-        codes: (by place, by event's row, cells).
+        codes: (by place, cells).
         state: as in `change`, all empty.
         rule: (bound, linear table, q, values by code): the first two for distinct counts, the others for quantiles.
         out: (int64, float64 of the same memory, valid).
     """
     lo, hi, skip, extra = window
-    entity, _, moved, arrival, seen = lane
-    placed, raw, cells = codes
+    entity, moved, arrival, seen = lane
+    placed, cells = codes
     current, left, right, cursor = -1, 0, 0, 0
     late = moved.size > 0
     for j in range(rows.size + 1):
-        if j == rows.size or entity[rows[j]] != current:
+        if j == rows.size or entity[j] != current:
             for p in range(left, right):
                 if not late or arrival[p] < cursor:
                     change(placed[p], -1, cells, state)
             if j == rows.size:
                 break
-            current = entity[rows[j]]
+            current = entity[j]
             left = right = lo[j]
-            cursor = seen[rows[j]]
-        while late and cursor < seen[rows[j]]:
+            cursor = seen[j]
+        while late and cursor < seen[j]:
             if left <= moved[cursor] < right:
                 change(placed[moved[cursor]], 1, cells, state)
             cursor += 1
@@ -206,12 +212,12 @@ def walk(rows: Any, window: Any, lane: Any, codes: Any, state: Any, rule: Any, o
         if skip[j] >= 0:
             change(placed[skip[j]], -1, cells, state)
         if extra[j] >= 0:
-            change(raw[extra[j]], 1, cells, state)
+            change(placed[extra[j]], 1, cells, state)
         _read(rows[j], cells, state, rule, out)
         if skip[j] >= 0:
             change(placed[skip[j]], 1, cells, state)
         if extra[j] >= 0:
-            change(raw[extra[j]], -1, cells, state)
+            change(placed[extra[j]], -1, cells, state)
 
 
 @njit(cache=True, nogil=True)

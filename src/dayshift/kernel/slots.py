@@ -1,5 +1,6 @@
 """Answer every slot of a lane for some of its questions: choose the kernel, hand it what it reads, keep what it gives."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +11,8 @@ from dayshift.diagnostics import Refused
 from dayshift.kernel import folds, late, numbers, sketches
 from dayshift.kernel.arrays import Answer
 from dayshift.kernel.bounds import find_bounds
-from dayshift.kernel.flat import NO_INT
-from dayshift.kernel.lanes import DEVIATING, SUMMING, TIME, Material, PreparedLane
+from dayshift.kernel.flat import NO_INT, NO_REAL
+from dayshift.kernel.lanes import DEVIATING, SUMMING, TIME, Asked, Material, PreparedLane
 from dayshift.kernel.plan import Lane, Plan, Slot
 
 MODES = {
@@ -20,6 +21,7 @@ MODES = {
     "std_population": folds.ROOT,
     "std": folds.SAMPLE | folds.ROOT,
 }
+Window = tuple[Any, ...]
 NULLABLE_NOT = ("count", "distinct_count")
 _NEEDS_PYTHON = 2
 
@@ -55,22 +57,22 @@ class Output:
         return [Answer(value, mask) for value, mask in zip(values, masks, strict=True)]
 
 
-def answer_rows(plan: Plan, lane: Lane, made: PreparedLane, outputs: Sequence[Output], rows: Any) -> None:
-    """Answer the lane's slots for these questions, those of an entity together, none of whose events came late."""
+def answer_chunk(plan: Plan, lane: Lane, made: PreparedLane, outputs: Sequence[Output], asked: Asked) -> None:
+    """Answer the lane's slots for these questions, none of whose events came late."""
     for span, slots in _by_span(plan, lane).items():
-        window = _window(plan, made, span, rows)
+        window = _window(plan, made, span, asked)
         for number in slots:
-            _answer_slot(plan.slots[number], made, outputs[number], rows, window)
+            _answer_slot(plan.slots[number], made, outputs[number], asked, window)
 
 
 def answer_late(plan: Plan, lane: Lane, made: PreparedLane, outputs: Sequence[Output]) -> None:
     """Answer the lane's slots for the questions of entities with late events."""
-    rows = made.late_rows
+    asked = made.asked_late
     for span, slots in _by_span(plan, lane).items():
-        window = _window(plan, made, span, rows)
+        window = _window(plan, made, span, asked)
         parts: dict[Any, Any] = {}
         for number in slots:
-            _answer_late_slot(plan.slots[number], made, outputs[number], rows, window, parts)
+            _answer_late_slot(plan.slots[number], made, outputs[number], window, parts)
 
 
 def _by_span(plan: Plan, lane: Lane) -> dict[int, list[int]]:
@@ -80,129 +82,117 @@ def _by_span(plan: Plan, lane: Lane) -> dict[int, list[int]]:
     return grouped
 
 
-def _window(plan: Plan, made: PreparedLane, number: int, rows: Any) -> tuple[Any, Any, Any, Any]:
+def _window(plan: Plan, made: PreparedLane, number: int, asked: Asked) -> Window:
     span = plan.spans[number]
-    lo, hi, skip, extra = np.empty((4, rows.size), np.int64)
+    window = tuple(np.empty(asked.row.size, np.int64) for _ in range(4))
     find_bounds(
-        rows,
-        made.asked,
+        (asked.entity, asked.time, asked.seen, asked.same),
         (made.start, made.late, made.time),
-        made.own,
-        (span.width, span.delay, span.right, span.with_self),
-        (lo, hi, skip, extra),
+        (span.width, span.delay, span.right, span.with_self, made.hindsight),
+        window,
     )
-    return lo, hi, skip, extra
+    return window
 
 
-def _answer_slot(slot: Slot, made: PreparedLane, out: Output, rows: Any, window: Any) -> None:
-    column, aggregate = made.material(slot), slot.aggregate
+def _answer_slot(slot: Slot, made: PreparedLane, out: Output, asked: Asked, window: Window) -> None:
+    column, aggregate, rows = made.material(slot), slot.aggregate, asked.row
     if aggregate == "count":
         folds.counts(rows, window, out.whole[0])
     elif aggregate in SUMMING:
-        base = (column.prefix, column.placed, column.raw)
+        base = (column.prefix, column.placed)
         if column.high.size:
             _check_sums(slot, folds.sums_that_pass(rows, window, base, column.high))
-        scale = numbers.odd_part(slot.scale)
+        scale = numbers.fixed_point(slot.scale)
         folds.sums(rows, window, base, _sum_mode(slot), scale, (out.whole[0], out.real[0], out.valid[0]))
     elif aggregate in DEVIATING:
         _check_squares(slot, column, window)
         _deviate(slot, column, out, rows, window)
     elif aggregate in ("min", "max"):
         sign = 1 if aggregate == "min" else -1
-        folds.extremes(rows, window, column.trees[sign], column.raw, sign, (out.whole[0], out.valid[0]))
+        folds.extremes(rows, window, column.trees[sign], column.placed, sign, (out.whole[0], out.valid[0]))
     elif aggregate in ("distinct_count", "quantile"):
-        _walk(slot, made, out, rows, window, late=False)
+        _walk(slot, column, out, asked, window, (NO_INT, NO_INT))
     else:
-        for nth, (whole, valid) in enumerate(zip(out.whole, out.valid, strict=True)):
-            back = -1 if aggregate == "first" else nth
-            folds.picks(rows, window, column.placed, column.raw, back, (whole, valid))
-        _since(slot, made, out, rows)
+        for nth, target in enumerate(zip(out.whole, out.valid, strict=True)):
+            folds.picks(rows, window, column.placed, -1 if aggregate == "first" else nth, target)
+        _since(slot, asked, out)
 
 
-def _answer_late_slot(slot: Slot, made: PreparedLane, out: Output, rows: Any, window: Any, parts: Any) -> None:
-    column, aggregate = made.material(slot), slot.aggregate
-    lane = (made.asked[1], made.start, made.moved, made.asked[2])
+def _answer_late_slot(slot: Slot, made: PreparedLane, out: Output, window: Window, parts: Any) -> None:
+    column, aggregate, asked = made.material(slot), slot.aggregate, made.asked_late
+    lane = (asked.entity, made.start, made.moved, asked.seen)
     if aggregate == "count" or aggregate in SUMMING or aggregate in DEVIATING:
         if slot.reads not in parts:
-            parts[slot.reads] = np.zeros((rows.size, 5), np.uint64)
-            late.late_parts(rows, window, lane, (column.placed, column.raw), parts[slot.reads])
-        from_parts(slot, rows, parts[slot.reads], out, column.largest)
+            parts[slot.reads] = np.zeros((asked.row.size, 5), np.uint64)
+            late.late_parts(window, lane, column.placed, parts[slot.reads])
+        from_parts(slot, asked.row, parts[slot.reads], out, column.largest)
     elif aggregate in ("min", "max"):
         sign = 1 if aggregate == "min" else -1
-        columns = (column.placed, column.raw)
-        late.late_extremes(rows, window, lane, columns, sign, (out.whole[0], out.valid[0]))
+        late.late_extremes(asked.row, window, lane, column.placed, sign, (out.whole[0], out.valid[0]))
     elif aggregate in ("distinct_count", "quantile"):
-        _walk(slot, made, out, rows, window, late=True)
+        _walk(slot, column, out, asked, window, (made.moved, made.arrival))
     else:
-        for nth, (whole, valid) in enumerate(zip(out.whole, out.valid, strict=True)):
-            back = -1 if aggregate == "first" else nth
-            late.late_picks(rows, window, lane, (column.placed, column.raw), back, (whole, valid))
-        _since(slot, made, out, rows)
+        for nth, target in enumerate(zip(out.whole, out.valid, strict=True)):
+            late.late_picks(asked.row, window, lane, column.placed, -1 if aggregate == "first" else nth, target)
+        _since(slot, asked, out)
 
 
 def from_parts(slot: Slot, rows: Any, parts: Any, out: Output, largest: int) -> None:
     """Finish a count, sum, mean or variance from the words of each window (see `late.late_parts`)."""
     if slot.aggregate == "count":
-        out.whole[0][rows] = parts[:, 0].view(np.int64) if parts.size else 0
+        out.whole[0][rows] = parts[:, 0].astype(np.int64)
         return
     _check_sums(slot, folds.parts_that_pass(rows, parts))
-    scale = numbers.odd_part(slot.scale)
+    scale = numbers.fixed_point(slot.scale)
     if slot.aggregate in SUMMING:
         folds.sums_from_parts(rows, parts, _sum_mode(slot), scale, (out.whole[0], out.real[0], out.valid[0]))
         return
-    if parts.size and int(parts[:, 0].max()) * largest * largest >= 2**127:
+    if int(parts[:, 0].max(initial=0)) * largest * largest >= 2**127:
         _refuse_squares(slot)
     mode = MODES[slot.aggregate]
     if folds.deviations_from_parts(rows, parts, mode, scale, (out.real[0], out.valid[0])):
-        for j in np.flatnonzero(out.valid[0][rows] == _NEEDS_PYTHON):
-            n, high, low, square_high, square_low = (int(word) for word in parts[j])
-            total = _signed((high << 64) | low)
-            _settle_by_python(slot, out, rows[j], n, total, (square_high << 64) | square_low)
+        _settle_by_python(slot, out, rows, parts)
 
 
-def _signed(word: int) -> int:
-    return word - (1 << 128) if word >> 127 else word
-
-
-def _settle_by_python(slot: Slot, out: Output, row: int, n: int, total: int, square: int) -> None:
+def _settle_by_python(slot: Slot, out: Output, rows: Any, parts: Any) -> None:
+    """Variances that pass 128 bits on the way, in Python's integers."""
     mode = MODES[slot.aggregate]
-    value = numbers.exact_variance(n, total, square, slot.scale, bool(mode & folds.SAMPLE))
-    out.real[0][row] = np.sqrt(value) if mode & folds.ROOT else value
-    out.valid[0][row] = True
+    for j in np.flatnonzero(out.valid[0][rows] == _NEEDS_PYTHON):
+        n, total = int(parts[j, 0]), int(parts[j, 2].astype(np.int64))
+        square = (int(parts[j, 3]) << 64) | int(parts[j, 4])
+        value = numbers.exact_variance(n, total, square, slot.scale, bool(mode & folds.SAMPLE))
+        out.real[0][rows[j]] = math.sqrt(value) if mode & folds.ROOT else value
+        out.valid[0][rows[j]] = True
 
 
-def _deviate(slot: Slot, column: Material, out: Output, rows: Any, window: Any) -> None:
-    """Variances; the few that pass 128 bits on the way go through `late_parts`' form and Python's integers."""
-    columns = (column.prefix, column.placed, column.raw, *column.squares)
-    scale = numbers.odd_part(slot.scale)
+def _deviate(slot: Slot, column: Material, out: Output, rows: Any, window: Window) -> None:
+    columns = (column.prefix, column.placed, *column.squares)
+    scale = numbers.fixed_point(slot.scale)
     target = (out.real[0], out.valid[0])
     if folds.deviations(rows, window, columns, MODES[slot.aggregate], scale, target):
         parts = np.zeros((rows.size, 5), np.uint64)
         folds.parts(rows, window, columns, parts)
-        for j in np.flatnonzero(out.valid[0][rows] == _NEEDS_PYTHON):
-            n, total = int(parts[j, 0]), int(parts[j, 2].view(np.int64))
-            square = (int(parts[j, 3]) << 64) | int(parts[j, 4])
-            _settle_by_python(slot, out, rows[j], n, total, square)
+        _settle_by_python(slot, out, rows, parts)
 
 
-def _walk(slot: Slot, made: PreparedLane, out: Output, rows: Any, window: Any, late: bool) -> None:
-    column, distinct = made.material(slot), slot.aggregate == "distinct_count"
+def _walk(slot: Slot, column: Material, out: Output, asked: Asked, window: Window, late: tuple[Any, Any]) -> None:
+    distinct = slot.aggregate == "distinct_count"
     arguments: dict[str, Any] = dict(slot.parameters)
     codes = column.codes["distinct" if distinct else float(arguments["accuracy"])]
-    values = np.zeros(0) if distinct else sketches.bucket_values(float(arguments["accuracy"]))
+    values = NO_REAL if distinct else sketches.bucket_values(float(arguments["accuracy"]))
     bound = int(arguments["exact_up_to"]) if distinct else 0
     rule = (bound, sketches.linear_table(), 0.0 if distinct else float(arguments["q"]), values)
-    moved, arrival = (made.moved, made.arrival) if late else (NO_INT, NO_INT)
-    lane = (made.asked[1], made.start, moved, arrival, made.asked[2])
-    state = sketches.empty_state(codes[2].size if distinct else values.size, distinct)
+    state = sketches.empty_state(codes[1].size if distinct else values.size, distinct)
     valid = out.valid[0] if out.nullable else np.zeros(out.whole[0].size, np.uint8)
-    sketches.walk(rows, window, lane, codes, state, rule, (out.whole[0], out.real[0], valid))
+    target = (out.whole[0], out.real[0], valid)
+    sketches.walk(asked.row, window, (asked.entity, *late, asked.seen), codes, state, rule, target)
 
 
-def _since(slot: Slot, made: PreparedLane, out: Output, rows: Any) -> None:
+def _since(slot: Slot, asked: Asked, out: Output) -> None:
     if slot.aggregate == TIME:
-        some = rows[out.valid[0][rows] != 0]
-        out.whole[0][some] = made.asked[0][some] - out.whole[0][some]
+        some = out.valid[0][asked.row] != 0
+        rows = asked.row[some]
+        out.whole[0][rows] = asked.time[some] - out.whole[0][rows]
 
 
 def _sum_mode(slot: Slot) -> int:
@@ -221,7 +211,7 @@ def _check_sums(slot: Slot, row: int) -> None:
         )
 
 
-def _check_squares(slot: Slot, column: Material, window: Any) -> None:
+def _check_squares(slot: Slot, column: Material, window: Window) -> None:
     lo, hi, _, _ = window
     most = int((hi - lo).max(initial=0)) + 1
     if most * column.largest * column.largest >= 2**127:

@@ -25,25 +25,28 @@ def count_entities(entity: Any, keep: Any, start: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def place_events(events: Any, questions: Any, start: Any, out: Any, hindsight: Any) -> None:
-    """Walk events and questions together, in order of position.
+def place_events(events: Any, questions: Any, starts: Any, place: Any, out: Any, hindsight: Any) -> None:
+    """Walk events and questions together, in order of position, and sort both by entity.
 
     Args:
         events: (entity, position, keep) of the events.
-        questions: (entity, position) of the questions.
-        start: from `count_entities`.
-        out: `place[event]`, its place when sorted or -1; `seen[question]`, the end of the places that it may see;
-            `same[question]`, empty or to be filled with the place of the event at the question's own position, or -1.
+        questions: (entity, position, time, own) of the questions; `own` may be empty.
+        starts: from `count_entities`, of events and of questions.
+        place: to be filled with each event's place when sorted, or -1.
+        out: of the questions that have an entity, sorted: (row, entity, time, seen, same). `seen` is the end of the
+            places that it may see, `same` the place of the event at its own position, or -1.
         hindsight: whether questions see all events of their entity.
     """
     entity, position, keep = events
-    asked, asked_position = questions
-    place, seen, same = out
-    cursor = start.copy()
+    asked, asked_position, time, own = questions
+    start, asked_start = starts
+    row, asked_entity, asked_time, seen, same = out
+    cursor, asked_cursor = start.copy(), asked_start.copy()
     all_kept = keep.size == 0
     i = 0
-    for q in range(asked.size):
-        while i < entity.size and position[i] < asked_position[q]:
+    for q in range(asked.size + 1):
+        last = q == asked.size
+        while i < entity.size and (last or position[i] < asked_position[q]):
             e = entity[i]
             if e >= 0 and (all_kept or keep[i]):
                 place[i] = cursor[e]
@@ -51,30 +54,17 @@ def place_events(events: Any, questions: Any, start: Any, out: Any, hindsight: A
             else:
                 place[i] = -1
             i += 1
-        if asked[q] >= 0:
-            seen[q] = start[asked[q] + 1] if hindsight else cursor[asked[q]]
-        if same.size:
-            here = i < entity.size and position[i] == asked_position[q] and (all_kept or keep[i])
-            same[q] = cursor[entity[i]] if here and entity[i] >= 0 and entity[i] == asked[q] else -1
-    while i < entity.size:
-        e = entity[i]
-        if e >= 0 and (all_kept or keep[i]):
-            place[i] = cursor[e]
-            cursor[e] += 1
-        else:
-            place[i] = -1
-        i += 1
-
-
-@njit(cache=True, nogil=True)
-def order_rows(entity: Any, start: Any, rows: Any) -> None:
-    """`rows`: the numbers of the rows that have an entity, by (entity, row)."""
-    cursor = start.copy()
-    for i in range(entity.size):
-        e = entity[i]
-        if e >= 0:
-            rows[cursor[e]] = i
-            cursor[e] += 1
+        if last or asked[q] < 0:
+            continue
+        e = asked[q]
+        k = asked_cursor[e]
+        asked_cursor[e] = k + 1
+        row[k], asked_entity[k], asked_time[k] = q, e, time[q]
+        seen[k] = start[e + 1] if hindsight else cursor[e]
+        same[k] = -1
+        asking = own.size > 0 and own[q] >= 0 and i < entity.size and position[i] == asked_position[q]
+        if asking and entity[i] == e and (all_kept or keep[i]):
+            same[k] = cursor[e]
 
 
 @njit(cache=True, nogil=True)
