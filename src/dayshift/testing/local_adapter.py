@@ -168,9 +168,9 @@ def read_instants(written: Sequence[str], kind: str) -> list[int | None]:
     texts = pl.Series("at", [text or None for text in written], pl.String)
     if kind in ("s", "ms", "us", "ns"):
         whole = texts.cast(pl.Int64).to_frame()
-        unit = pl.col("at").cast(pl.Duration("us")) if kind == "us" else None
-        scaled = {"s": pl.col("at") * 1_000_000, "ms": pl.col("at") * 1_000, "us": unit, "ns": pl.col("at") // 1_000}
-        return whole.select(scaled[kind].cast(pl.Int64)).to_series().to_list()
+        at = pl.col("at")
+        scaled = {"s": at * 1_000_000, "ms": at * 1_000, "us": at, "ns": at // 1_000}
+        return whole.select(scaled[kind]).to_series().to_list()
     unit_ = "ns" if kind == "text" else kind[kind.index("[") + 1 : -1]
     zone = None if kind.startswith("naive") else "America/New_York"
     return _datetimes(texts, unit_, zone)

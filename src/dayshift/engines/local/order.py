@@ -39,6 +39,8 @@ def in_order(frame: pl.DataFrame, columns: Sequence[str]) -> bool:
     tied: np.ndarray | None = None
     for name in columns:
         column = frame[name]
+        if tied is None and not column.null_count() and column.min() == column.max():
+            continue
         if tied is None:
             before, after = column.slice(0, max(len(column) - 1, 0)), column.slice(1)
         else:

@@ -35,16 +35,19 @@ def stretches(
 
 def _by_events(task: Task, log: Log, cut: Cut, between: Between, hindsight: bool) -> Iterator[Stretch]:
     asker = task.readings[task.asker]
+    if between is None and cut == Cut():
+        frames = {name: _collect(log, reading) for name, reading in task.readings.items()}
+        yield Stretch(frames, _ask(frames[task.asker], asker), np.arange(frames[task.asker].height))
+        return
     chosen = cut.inside & _asked_between(asker, between)
-    everything = between is None and cut == Cut()
-    reach = (None, None) if everything else _reach(log, asker, chosen)
+    reach = _reach(log, asker, chosen)
     if reach is None:
         return
     frames = {}
     for name, reading in task.readings.items():
-        wanted = _in_reach(reading, reach, cut, hindsight) if reading.is_counted else pl.lit(False)
+        wanted = _in_reach(reading, reach, cut, hindsight)
         frames[name] = _collect(log, reading, wanted | chosen if reading is asker else wanted)
-    asked, own = pick(frames[asker.source.name], chosen, asker)
+    asked, own = pick(frames[task.asker], chosen, asker)
     yield Stretch(frames, asked, own)
 
 
@@ -61,32 +64,30 @@ def _reach(log: Log, asker: Reading, chosen: pl.Expr) -> tuple[int, int] | None:
     return None if low is None else (low, high)
 
 
-def _in_reach(reading: Reading, reach: tuple[int | None, int | None], cut: Cut, hindsight: bool) -> pl.Expr:
+def _in_reach(reading: Reading, reach: tuple[int, int], cut: Cut, hindsight: bool) -> pl.Expr:
+    if not reading.is_counted:
+        return pl.lit(False)
     low, high = reach
     time = pl.col(reading.source.time).to_physical()
-    wanted = pl.lit(True) if hindsight else cut.before_high
-    if low is not None and reading.back_us is not None:
-        wanted = wanted & (time >= low - reading.back_us)
-    return wanted if high is None else wanted & (time <= high - reading.ahead_us)
+    wanted = time <= high - reading.ahead_us
+    wanted = wanted if hindsight else wanted & cut.before_high
+    return wanted if reading.back_us is None else wanted & (time >= low - reading.back_us)
 
 
-def _collect(log: Log, reading: Reading, wanted: pl.Expr) -> pl.DataFrame:
-    rows = cuts.read(log, reading.source, reading.columns).filter(wanted)
+def _collect(log: Log, reading: Reading, wanted: pl.Expr | None = None) -> pl.DataFrame:
+    rows = cuts.read(log, reading.source, reading.columns)
+    rows = rows if wanted is None else rows.filter(wanted)
     return sort_log(rows.collect(engine="streaming"), reading.source)
+
+
+def _ask(frame: pl.DataFrame, asker: Reading) -> pl.DataFrame:
+    return frame if asker.source.time == AS_OF else frame.with_columns(pl.col(asker.source.time).alias(AS_OF))
 
 
 def pick(frame: pl.DataFrame, chosen: pl.Expr, asker: Reading) -> tuple[pl.DataFrame, Int64]:
     """The questions that some of a source's events ask, and the rows of those events."""
-    mask = frame.select(chosen.alias("asked")).to_series()
-    if len(mask) != frame.height or mask.all():
-        rows = np.arange(frame.height)
-        asked = frame
-    else:
-        rows = np.flatnonzero(mask.to_numpy())
-        asked = frame.filter(mask)
-    if asker.source.time != AS_OF:
-        asked = asked.with_columns(pl.col(asker.source.time).alias(AS_OF))
-    return asked, rows
+    mask = frame.select(pl.repeat(True, pl.len()) & chosen).to_series()
+    return _ask(frame.filter(mask), asker), np.flatnonzero(mask.to_numpy())
 
 
 def _by_calendar(task: Task, log: Log, cut: Cut, between: Between, most: int, hindsight: bool) -> Iterator[Stretch]:
@@ -109,7 +110,7 @@ def _by_calendar(task: Task, log: Log, cut: Cut, between: Between, most: int, hi
             part = Cut(None, group[-1])
             reach = (int(times.min()), int(times.max()))
             frames = {
-                name: _collect(log, reading, _in_reach(reading, reach, part, hindsight) & pl.lit(reading.is_counted))
+                name: _collect(log, reading, _in_reach(reading, reach, part, hindsight))
                 for name, reading in task.readings.items()
             }
             yield Stretch(frames, asked)
