@@ -1,0 +1,5 @@
+"""`python -m dayshift`."""
+
+from dayshift.cli import main
+
+main()

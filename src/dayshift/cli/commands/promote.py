@@ -1,0 +1,25 @@
+"""`dayshift promote VERSION`: another model serves."""
+
+from typing import Annotated
+
+import typer
+
+from dayshift.cli.options import HERE, Folder, Json, Now, now_or
+from dayshift.cli.tables import emit
+
+
+def promote(
+    version: Annotated[int, typer.Argument(min=1, help="The version of the model that shall serve.")],
+    folder: Folder = HERE,
+    now: Now = None,
+    as_json: Json = False,
+) -> None:
+    """Let a version of the model serve, whatever its gates said; the next run scores with it."""
+    from dayshift.cli.reports import promotion_sentence
+    from dayshift.lifecycle.promote import promote as let_serve
+    from dayshift.runtimes.project import open_project
+
+    project = open_project(folder)
+    done = let_serve(project.registry, project.pipeline.name, version, now_or(now))
+    project.lake.ledger.append(done.verb, done.outcome, done.record(), done.at)
+    emit({"outcome": done.outcome, **done.record()}, [promotion_sentence(done)], as_json=as_json)

@@ -1,0 +1,62 @@
+"""`dayshift schedule`: runs in the foreground by the cron expressions of dayshift.toml."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from dayshift.cli.options import HERE, Folder, Json
+from dayshift.cli.tables import emit, show, table, talk
+from dayshift.diagnostics import render
+
+
+def schedule(
+    folder: Folder = HERE,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Leave after so many jobs.")] = None,
+    when: Annotated[bool, typer.Option("--when", help="Only say what is due when.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run and train when they are due, one at a time, until stopped; missed runs are caught up once.
+
+    With --json, each job's report is one line.
+    """
+    from dayshift.cli.clock import RealClock
+    from dayshift.runtimes import schedule as scheduler
+    from dayshift.runtimes.project import open_project
+
+    project = open_project(folder)
+    clock = RealClock()
+    if when:
+        due = scheduler.due_times(project, clock.now())
+        rows = [(verb, time, "overdue" if time <= clock.now() else "") for verb, time in due.items()]
+        emit(
+            {verb: time.isoformat() for verb, time in due.items()},
+            [table("", ("verb", "due (UTC)", ""), rows)],
+            as_json=as_json,
+        )
+        return
+    clock.stop_on_signals()
+    scheduler.run(project, clock, _listener(as_json=as_json), most=jobs)
+
+
+def _listener(*, as_json: bool) -> Any:
+    from dayshift.cli.reports import run_tables, train_tables
+    from dayshift.runtimes.schedule import Events
+
+    def line(value: dict[str, Any], tables: Any) -> None:
+        if as_json:
+            print(json.dumps(value, default=str), flush=True)
+        else:
+            emit(value, tables, as_json=False)
+
+    def failed(verb: str, error: Any, again: Any) -> None:
+        talk(f"{render(error.problems)}\n\n{verb} is tried again at {show(again)} UTC")
+
+    return Events(
+        waiting=lambda verb, time: talk(f"{verb} is due at {show(time)} UTC"),
+        ran=lambda report: line(report.to_json(), run_tables(report.to_json())),
+        trained=lambda report: line(report.to_json(), train_tables(report.to_json())),
+        failed=failed,
+    )

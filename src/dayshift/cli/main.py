@@ -1,0 +1,119 @@
+"""From arguments to an exit code.
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | it ran, and the answer is no |
+| 2 | asked wrongly |
+| 3 | the world is not ready |
+| 70 | our bug |
+| 130 | interrupted |
+
+Whatever goes wrong is told on stderr in the grammar of `diagnostics`, never as a traceback; with `--json` the problems
+stand on stdout too. DAYSHIFT_TRACEBACK=1 shows the traceback of a bug.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from dayshift.diagnostics import Bug, DayshiftError, NotReady, Problem, UsageError, nearest, render, to_json
+
+INTERRUPTED = 130
+_WORLD = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EMFILE, errno.EIO)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs a command line and leaves the process with its exit code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line and gives its exit code.
+
+    >>> run(["version"])
+    0.1.0
+    0
+    """
+    try:
+        return _invoke(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has seen enough
+        return 0
+    except DayshiftError as error:
+        return _tell(error, arguments)
+    except OSError as error:
+        return _tell(_world(error) if error.errno in _WORLD else _bug(error, arguments), arguments)
+    except Exception as error:
+        return _tell(_bug(error, arguments), arguments)
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    from dayshift.cli.app import command
+
+    parsed = command()
+    try:
+        code = parsed.main(args=list(arguments), prog_name="dayshift", standalone_mode=False)
+    except Exception as error:
+        if hasattr(error, "format_message"):  # whatever the parser says of the arguments
+            raise _usage(error, arguments, parsed) from None
+        raise
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: DayshiftError, arguments: Sequence[str]) -> int:
+    if "--json" in arguments:
+        import json
+
+        print(json.dumps({"problems": [to_json(problem) for problem in error.problems]}, indent=2))
+    print(render(error.problems, colour=sys.stderr.isatty()), file=sys.stderr)
+    return error.exit_code
+
+
+def _usage(error: Exception, arguments: Sequence[str], parsed: object) -> UsageError:
+    said = str(error.format_message()) if hasattr(error, "format_message") else str(error)  # type: ignore[redundant-expr]
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", "dayshift")
+    if not arguments or not said:
+        return UsageError("DS121", "a command is missing", hint="dayshift --help")
+    first, _, rest = said.partition("\n")
+    message = f"{path}: {first[:1].lower()}{first[1:].rstrip('.')}"
+    facts = tuple(line.strip() for line in rest.splitlines() if line.strip())
+    commands = getattr(getattr(context, "command", parsed), "commands", None) or {}
+    near = nearest(next((word for word in arguments if word not in path and not word.startswith("-")), ""), commands)
+    return UsageError("DS121", message, facts=facts, hint=f"{path} {near}" if near else f"{path} --help")
+
+
+def _world(error: OSError) -> NotReady:
+    where = f": '{error.filename}'" if error.filename else ""
+    said = (error.strerror or str(error)).lower()
+    return NotReady("DS198", f"the operating system refused{where}: {said}")
+
+
+def _bug(error: BaseException, arguments: Sequence[str]) -> Bug:
+    import platform
+
+    from dayshift import __version__
+
+    if os.environ.get("DAYSHIFT_TRACEBACK"):
+        import traceback
+
+        traceback.print_exception(error)
+    said = str(error).strip().split("\n", maxsplit=1)[0]
+    command = " ".join(["dayshift", *arguments])
+    problem = Problem(
+        "DS199",
+        f"Dayshift broke at `{command}`: {type(error).__name__}{f': {said}' if said else ''}",
+        facts=(
+            "this is a fault of Dayshift, not of your files; what was committed before is safe",
+            f"Dayshift {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        ),
+        hint=f"DAYSHIFT_TRACEBACK=1 {command}   # and report what it prints",
+    )
+    return Bug([problem])
