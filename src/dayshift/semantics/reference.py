@@ -89,6 +89,7 @@ def counted(
     feature: WindowFeature, window: Window, question: Question, log: Sequence[Event], hindsight: bool
 ) -> list[Event]:
     """The events that count, in the order (event time, arrival)."""
+    columns = [column for column, _ in feature.keys]
     asked = entity(question.values, [column for _, column in feature.keys])
     if asked is None:
         return []
@@ -96,7 +97,7 @@ def counted(
         event
         for event in log
         if event.source == feature.source.name
-        and entity(event.values, [column for column, _ in feature.keys]) == asked
+        and entity(event.values, columns) == asked
         and _readable(event, feature.aggregate.column)
         and sees(question, event, window, hindsight)
     )

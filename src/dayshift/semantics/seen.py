@@ -6,7 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from dayshift.semantics.fixed_point import on_grid, quantise
+from dayshift.semantics.fixed_point import quantise
 
 Value = Any
 """An int, float, str, bool, `datetime.date` or None; a `last_n` is a tuple of them."""
@@ -18,7 +18,7 @@ class Seen:
 
     `values` holds what the aggregate's column has, nulls left out (None for each event when it reads no column);
     `times` the event times in microseconds, as long as `values`. `scale` is the fixed point of a float or decimal
-    column and None for every other type. `arguments` are the aggregate's own.
+    column, whose values already stand on it, and None for every other type. `arguments` are the aggregate's own.
 
     >>> Seen((1.5, 2.25), scale=4).whole
     (6, 9)
@@ -29,12 +29,6 @@ class Seen:
     as_of: int = 0
     scale: int | None = None
     arguments: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-    def __post_init__(self) -> None:
-        scale = self.scale
-        if scale is not None:
-            values = tuple(on_grid(quantise(value, scale), scale) for value in self.values)
-            object.__setattr__(self, "values", values)
 
     @property
     def divisor(self) -> int:

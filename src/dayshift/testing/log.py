@@ -23,7 +23,7 @@ _K = re.compile(r"(\d+) \* i mod (\d+)")
 _LAST = float("inf")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stored:
     """One row of a table of events: the load that brings it, and all its columns."""
 
@@ -83,7 +83,6 @@ class Entries:
     scales: Mapping[tuple[str, str], int]
     ticks: tuple[Question, ...] = ()
     places: Mapping[int, int] = field(default_factory=dict)
-    by_key: Mapping[tuple[str, tuple[Any, ...]], Event] = field(default_factory=dict)
 
 
 def log_of(
@@ -95,12 +94,11 @@ def log_of(
     """Put rows, the calendar's ticks and the questions from outside in order."""
     scales = _scales(sources, stored)
     rows = _once(sorted((_through_the_door(row, scales) for row in stored), key=lambda row: row.rank))
-    waiting = [_event(row, 0) for row in rows]
-    ticks = asked(predict, waiting) if isinstance(predict, Calendar) else []
+    ticks = asked(predict, [_event(row, 0) for row in rows]) if isinstance(predict, Calendar) else []
     ranks: list[tuple[Rank, str, int]] = [(row.rank, "event", number) for number, row in enumerate(rows)]
     ranks += [(tick_rank(load, tick), "tick", number) for number, (load, tick, _) in enumerate(ticks)]
     ranks += [(question.rank(rows), "question", question.line) for question in outside]
-    ranks.sort(key=lambda entry: entry[0])
+    ranks.sort()
     place = {(kind, number): place for place, (_, kind, number) in enumerate(ranks)}
     events = tuple(_event(row, place["event", number]) for number, row in enumerate(rows))
     return Entries(
@@ -112,7 +110,6 @@ def log_of(
             if isinstance(predict, Calendar)
         ),
         places={line: place["question", line] for line in (question.line for question in outside)},
-        by_key={(row.source.name, row.key): event for row, event in zip(rows, events, strict=True)},
     )
 
 
@@ -179,12 +176,12 @@ def _scales(sources: Mapping[str, Source], stored: Sequence[Stored]) -> dict[tup
 
 
 def _through_the_door(row: Stored, scales: Mapping[tuple[str, str], int]) -> Stored:
-    values = dict(row.values)
+    values = row.values
     for name, column in row.source.columns.items():
         if column.type in ("float", "decimal") and values[name] is not None:
             scale = scales[row.source.name, name]
             values[name] = on_grid(quantise(values[name], scale, limit_of(column)), scale)
-    return Stored(row.source, row.load, values)
+    return row
 
 
 def _once(rows: Sequence[Stored]) -> list[Stored]:

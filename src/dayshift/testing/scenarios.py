@@ -296,10 +296,14 @@ class _Builder:
         key = tuple(
             self._cell(line, cells[table.header.index(name)], source.columns[name].type) for name in source.key_columns
         )
-        event = self.entries.by_key.get((source.name, key))
+        event = self._by_key(source).get(key)
         if event is None:
             raise wrong(self.document.file, line, f"source {source.name!r} has no event {key}")
         return Question(event.event_time, event.place, event.values, event)
+
+    def _by_key(self, source: Source) -> dict[tuple[Any, ...], Event]:
+        events = (event for event in self.entries.events if event.source == source.name)
+        return {tuple(event.values[name] for name in source.key_columns): event for event in events}
 
     def _free(self, line: int, types: Mapping[str, str], table: Table, cells: Sequence[str]) -> Question:
         self._header(table, ["as_of", *types], table.header)
