@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
+from dayshift.diagnostics import DayshiftError
 from dayshift.lake import Lake, LoadRecord
 
 NOW = dt.datetime(2024, 5, 1, 3, 0, tzinfo=dt.UTC)
@@ -63,4 +64,5 @@ def positions(lake: Lake, source: str, upto_load: int | None = None) -> list[int
 
 def code_of(error: BaseException) -> str:
     """The code of the first problem of an error."""
-    return error.problems[0].code  # type: ignore[attr-defined]
+    assert isinstance(error, DayshiftError)
+    return error.problems[0].code

@@ -58,7 +58,7 @@ class Fate:
         return skipped
 
 
-STEPS = (
+STEPS: tuple[tuple[Any, str], ...] = (
     (deltalake.DeltaTable, "create_write_transaction"),
     (deltalake.DeltaTable, "vacuum"),
     (deltalake.DeltaTable, "create_checkpoint"),
@@ -69,7 +69,7 @@ STEPS = (
     (Path, "unlink"),
 )
 EVERY = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 5
-CLEANING = ((load_module.Load, "close"), (table_module._Batch, "undo"))
+CLEANING: tuple[tuple[Any, str], ...] = ((load_module.Load, "close"), (table_module._Batch, "undo"))
 
 
 @pytest.fixture

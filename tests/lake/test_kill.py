@@ -73,7 +73,7 @@ def check(lake: Lake, last: int) -> None:
 
 @pytest.mark.slow
 def test_a_process_killed_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    """kill -9 at 32 random moments of loads, compactions and retentions; then one run to the end."""
+    """A SIGKILL at 32 random moments of loads, compactions and retentions; then one run to the end."""
     dice = random.Random(20240501)
     root = tmp_path / "lake"
     for _ in range(KILLS):

@@ -74,7 +74,7 @@ def catch_up(lake: Lake) -> None:
 def main(root: str, loads: int) -> None:
     """Work until the lake has so many loads."""
     lake = Lake(root)
-    print("go", flush=True)  # noqa: T201
+    print("go", flush=True)
     with lake.lock():
         catch_up(lake)
         while lake.last_load < loads:

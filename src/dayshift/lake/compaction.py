@@ -25,7 +25,7 @@ ORDER = ("_load", "_position")
 def compact_events(
     table: Delta, files: Sequence[DataFile], schema: Mapping[str, pl.DataType], target: int = TARGET
 ) -> int:
-    """Merge and sort the visible files of a source's events; returns how many files there are fewer.
+    """Merge and sort the visible files of a source's events; returns how many files were rewritten.
 
     Args:
         table: the table, at its last version.
@@ -36,26 +36,26 @@ def compact_events(
     Raises:
         NotReady: DS402 to DS405; nothing has changed then.
     """
-    fewer = 0
+    count = 0
     for group in _groups(files, target):
-        made = _rewritten(table, group, schema, target)
-        fewer += len(group) - len(made)
+        _rewrite(table, group, schema, target)
+        count += len(group)
         table = table.reopen()
-    return fewer
+    return count
 
 
 def merge_small(table: Delta, target: int = TARGET) -> int:
     """Merge runs of small files of a table whose rows have no order but that of writing."""
-    fewer = 0
+    count = 0
     schema = table.schema
     for group in _runs(table.files(), target):
         what = f"table '{table.name}'"
         with guarding(f"reading {what}", what):
             frame = scan_files(table.place, group, schema, what).collect()
         _swap(table, group, schema, iter([frame]))
-        fewer += len(group) - 1
+        count += len(group)
         table = table.reopen()
-    return fewer
+    return count
 
 
 def vacuum_table(table: Delta, hours: int) -> int:
@@ -126,15 +126,16 @@ def _runs(files: Sequence[DataFile], target: int) -> Iterator[list[DataFile]]:
         yield run
 
 
-def _rewritten(table: Delta, group: list[DataFile], schema: Mapping[str, pl.DataType], target: int) -> list[DataFile]:
+def _rewrite(table: Delta, group: list[DataFile], schema: Mapping[str, pl.DataType], target: int) -> None:
     rows = sum(file.rows for file in group)
     what = f"table '{table.name}'"
     with guarding(f"reading {what}", what):
         if rows <= target:
             whole = scan_files(table.place, group, schema, what).collect()
-            return _swap(table, group, schema, iter([whole.sort(ORDER, maintain_order=True)]))
-        cuts = _cuts(table, group, schema, rows // target + 1)
-        return _swap(table, group, schema, _ranges(table, group, schema, cuts))
+            _swap(table, group, schema, iter([whole.sort(ORDER, maintain_order=True)]))
+        else:
+            cuts = _cuts(table, group, schema, rows // target + 1)
+            _swap(table, group, schema, _ranges(table, group, schema, cuts))
 
 
 def _cuts(table: Delta, group: list[DataFile], schema: Mapping[str, pl.DataType], parts: int) -> list[int]:
@@ -161,9 +162,7 @@ def _ranges(
         yield scan.filter(above & below).collect().sort(ORDER, maintain_order=True)
 
 
-def _swap(
-    table: Delta, old: list[DataFile], schema: Mapping[str, pl.DataType], frames: Iterator[pl.DataFrame]
-) -> list[DataFile]:
+def _swap(table: Delta, old: list[DataFile], schema: Mapping[str, pl.DataType], frames: Iterator[pl.DataFrame]) -> None:
     """Write the frames and put them in the place of the old files, if no row is missing."""
     writer, token, new = Writer(), new_token(), list[DataFile]()
     try:
@@ -175,6 +174,18 @@ def _swap(
             raise damaged(f"table '{table.name}'", "its files do not hold as many rows as its log says")
         writer.wait()
         table.commit(schema, Commit(new, old, data_change=False, note={"dayshift.compact": str(len(old))}))
+    except BaseException:
+        delete_unknown(table, new)
+        raise
     finally:
         writer.close()
-    return new
+
+
+def delete_unknown(table: Delta, files: list[DataFile]) -> None:
+    """Delete what a failed write left, unless the log knows it after all."""
+    path = table.place.path
+    if path is not None and files:
+        known = {file.name for file in table.reopen().files()}
+        for file in files:
+            if file.name not in known:
+                (path / file.name).unlink(missing_ok=True)

@@ -53,7 +53,7 @@ def damaged(what: str, *facts: str) -> NotReady:
     """DS403: something in the lake cannot be read as it was written."""
     return NotReady(
         "DS403",
-        f"{what} is damaged",
+        f"{what} cannot be read as written",
         facts=facts,
         hint="dayshift explain DS403",
     )

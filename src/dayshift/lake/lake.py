@@ -227,22 +227,22 @@ class Lake:
     # Upkeep
 
     def compact(self) -> int:
-        """Merge small files of all tables and sort the events; no answer changes. Returns how many files there are fewer.
+        """Merge small files of all tables and sort the events; no answer changes. Returns how many files were rewritten.
 
         Raises:
             NotReady: DS401 to DS405.
         """
         self._refuse_open_load()
-        fewer = 0
+        count = 0
         with self.lock():
             loads = self._loaded()
             for source in self.sources:
                 table = self._events_table(source)
                 files = visible(table.files(), tokens_of(loads))
-                fewer += compact_events(table, files, record.columns_of(loads, source))
+                count += compact_events(table, files, record.columns_of(loads, source))
             for place, name in self._others():
-                fewer += merge_small(Delta.open(place, name))
-        return fewer
+                count += merge_small(Delta.open(place, name))
+        return count
 
     def retain(self, events_older_than_us: int | None, versions_hours: int | None, now: dt.datetime) -> Retained:
         """Delete old events and forget old versions; the ledger gets a record.

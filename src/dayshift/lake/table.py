@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 import polars as pl
 
 from dayshift.diagnostics import Bug, NotReady
-from dayshift.lake.compaction import merge_small, vacuum_table
+from dayshift.lake.compaction import delete_unknown, merge_small, vacuum_table
 from dayshift.lake.delta import Commit, Delta
 from dayshift.lake.faults import guarding
 from dayshift.lake.files import DataFile, Writer, file_name, new_token
@@ -101,7 +101,7 @@ class Table:
         return self._write(frames, where, app, number) or 0
 
     def compact(self) -> int:
-        """Merge small files, in the order of writing; no row changes. Returns how many files there are fewer."""
+        """Merge small files, in the order of writing; no row changes. Returns how many files were rewritten."""
         with self._lock():
             return merge_small(self._open())
 
@@ -182,13 +182,7 @@ class _Batch:
     def undo(self) -> None:
         """Delete what was written, unless the log knows it after all."""
         self._writer.close()
-        place = self._table.place
-        if place.path is None or not self.adds:
-            return
-        known = {file.name for file in self._table.reopen().files()}
-        for file in self.adds:
-            if file.name not in known:
-                (place.path / file.name).unlink(missing_ok=True)
+        delete_unknown(self._table, self.adds)
 
     def _put(self, frame: pl.DataFrame, order: int) -> None:
         self.adds.append(self._writer.write(self._table.place, file_name(order, len(self.adds), self._token), frame))
