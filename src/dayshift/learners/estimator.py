@@ -109,8 +109,6 @@ def fit(
     """
     kind = kind_of(estimator)
     ready = prepared(estimator, seed)
-    if kind == CLASSIFIER and not hasattr(ready, "predict_proba"):
-        raise _no_probability(ready)
     types = column_types(features, columns)
     reads = what_it_reads(ready, types)
     table = to_input(features, columns, types, reads)
@@ -121,6 +119,8 @@ def fit(
             ready.fit(table, target, **_weighted(ready, weights))
         except Exception as error:
             raise _diagnosed(error, ready, features, columns, types) from error
+    if kind == CLASSIFIER and not hasattr(ready, "predict_proba"):
+        raise _no_probability(ready)
     notes = tuple(dict.fromkeys(f"{entry.category.__name__}: {entry.message}" for entry in caught))
     return Model(ready, tuple(columns), types, kind, reads, notes)
 
@@ -154,9 +154,7 @@ def target_of(labels: pl.Series, kind: str) -> NDArray[Any]:
     """
     if kind == REGRESSOR and (labels.dtype.is_numeric() or labels.dtype == pl.Boolean):
         return labels.cast(pl.Float64).to_numpy()
-    if kind == CLASSIFIER and (
-        labels.dtype == pl.Boolean or (labels.dtype.is_numeric() and labels.is_in([0, 1]).all())
-    ):
+    if kind == CLASSIFIER and (labels.dtype == pl.Boolean or _zero_or_one(labels)):
         return labels.cast(pl.Int64).to_numpy()
     came = f"{labels.dtype}: {shorten(labels.unique().to_list(), most=4)}"
     wanted = "true and false, or 1 and 0" if kind == CLASSIFIER else "numbers"
@@ -166,6 +164,10 @@ def target_of(labels: pl.Series, kind: str) -> NDArray[Any]:
         facts=(f"it holds {came}", f"a {kind} learns {wanted}"),
         hint='label=Label(source, pl.col("amount") > 100, ...)' if kind == CLASSIFIER else "cast the label to a number",
     )
+
+
+def _zero_or_one(labels: pl.Series) -> bool:
+    return labels.dtype.is_numeric() and bool(((labels == 0) | (labels == 1)).all())
 
 
 def _weighted(estimator: Any, weights: NDArray[np.float64] | None) -> dict[str, Any]:

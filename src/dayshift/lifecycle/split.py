@@ -57,11 +57,14 @@ def ripe_rows(pipeline: Pipeline, features: pl.DataFrame, labels: pl.DataFrame, 
         raise DefinitionError("DS604", f"pipeline '{pipeline.name}' has no label to learn", hint="label=Label(...)")
     require_one_meaning(pipeline, features)
     keys = [*question_columns(pipeline), "as_of"]
-    answers = labels.select(*keys, "label", "ripe_at")
+    answers = labels if labels.width else features.select(*keys, label=None, ripe_at="as_of").clear()
+    newest: Any = answers["ripe_at"].max()
+    ripe_by = now if newest is None else min(now, newest)  # what is not loaded yet is not ripe, whatever the hour
+    answers = answers.select(*keys, "label", "ripe_at")
     joined = features.join(answers, on=keys, how="left", nulls_equal=True, validate="m:1", maintain_order="left")
     ripe_at = pl.coalesce("ripe_at", pl.col("as_of") + timedelta(microseconds=pipeline.label.ripe_after_us))
     joined = joined.with_columns(ripe_at=ripe_at)
-    is_ripe = pl.col("ripe_at") <= now
+    is_ripe = pl.col("ripe_at") <= ripe_by
     unripe = joined.filter(~is_ripe)
     known = joined.filter(is_ripe, pl.col("label").is_not_null()).sort("as_of", maintain_order=True)
     if not known.height:
