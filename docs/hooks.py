@@ -127,24 +127,19 @@ def api_page() -> str:
 
 
 def commands() -> dict[str, Any]:
-    """Every command of the command line by its full name, groups opened; none while there is no application."""
-    import dayshift.cli
-
-    app = getattr(dayshift.cli, "app", None)
-    if app is None:
-        return {}
-    import typer
+    """Every command of the command line by its full name, groups opened."""
+    from dayshift.cli.app import command as whole
 
     found: dict[str, Any] = {}
 
     def walk(command: Any, name: str) -> None:
         inner = getattr(command, "commands", None)
-        if inner is None or getattr(command, "invoke_without_command", False):
+        if inner is None:
             found[name] = command
         for one in sorted(inner or ()):
             walk(inner[one], f"{name} {one}")
 
-    walk(typer.main.get_command(app), "dayshift")
+    walk(whole(), "dayshift")
     return found
 
 
