@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -12,12 +13,13 @@ import pytest
 
 import dayshift
 from dayshift.definition.check import check
+from dayshift.definition.settings import Settings
 from tests.laws.snippets import Snippet, snippets
 from tests.laws.tree import ROOT, relative
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-RUNS = ("python", "console")
+RUNS = ("python", "console", "toml")
 DAYSHIFT = [sys.executable, "-c", "from dayshift.cli import main; main()"]
 
 
@@ -61,6 +63,8 @@ def _run(page: Path, one: Snippet, folder: Path, names: dict[str, object]) -> Pa
         target.write_text(one.text, encoding="utf-8")
     elif one.language == "console":
         return _run_console(one.text, folder)
+    elif one.language == "toml":
+        Settings.model_validate(tomllib.loads(one.text))
     elif one.language == "python":
         exec(compile("\n" * (one.line - 1) + one.text, str(page), "exec"), names)
     return folder
