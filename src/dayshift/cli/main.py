@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         return _tell(error, arguments)
     except OSError as error:
         return _tell(_world(error) if error.errno in _WORLD else _bug(error, arguments), arguments)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort: told as our fault, with exit code 70
         return _tell(_bug(error, arguments), arguments)
 
 
@@ -77,7 +77,7 @@ def _tell(error: DayshiftError, arguments: Sequence[str]) -> int:
 
 
 def _usage(error: Exception, arguments: Sequence[str], parsed: object) -> UsageError:
-    said = str(error.format_message()) if hasattr(error, "format_message") else str(error)  # type: ignore[redundant-expr]
+    said = str(error.format_message()) if hasattr(error, "format_message") else str(error)
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", "dayshift")
     if not arguments or not said:

@@ -1,6 +1,6 @@
 """`dayshift backfill FROM TO`: the questions of a stretch of the past, answered again."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -9,7 +9,7 @@ from dayshift.cli.options import HERE, Folder, Json, Now, now_or, time_of
 from dayshift.cli.tables import emit, facts
 
 
-class Policy(str, Enum):
+class Policy(StrEnum):
     """What a value may be made of."""
 
     as_known = "as_known"

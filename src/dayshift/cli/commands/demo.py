@@ -27,11 +27,9 @@ def demo(
     from dayshift.runtimes.project import open_project
 
     replace_demo(folder)
-    reports = []
     with progress(quiet=as_json) as told:
-        for report in flights.run(folder, flights.Plan(history_days, nights), told):
-            reports.append(report)
+        reports = list(flights.run(folder, flights.Plan(history_days, nights), told))
     page = write_page(open_project(folder), reports[-1])
-    nights = [report.to_json() for report in reports]
-    value = {"folder": str(folder.resolve()), "page": str(page), "nights": nights}
-    emit(value, demo_tables(nights, folder, page), as_json=as_json)
+    values = [report.to_json() for report in reports]
+    value = {"folder": str(folder.resolve()), "page": str(page), "nights": values}
+    emit(value, demo_tables(values, folder, page), as_json=as_json)
