@@ -53,6 +53,7 @@ class Chunk:
     `frame` holds the columns as they came: text from text files, the stored types from Parquet and databases.
     `rows[n]` is the number of each record in its origin, from 1, a file's header and blank lines not counted.
     `rejects` are the records that could not be split into fields. `bytes` is what was read of the origin for it.
+    `sparse`: a column may be missing because no record of this chunk happens to have it (JSON Lines).
     """
 
     frame: pl.DataFrame
@@ -60,6 +61,7 @@ class Chunk:
     rows: pl.Series
     rejects: pl.DataFrame = field(default_factory=no_rejects)
     bytes: int = 0
+    sparse: bool = False
 
     @property
     def read(self) -> int:

@@ -1,4 +1,4 @@
-"""From settings to a reader or a destination. Third-party readers come by entry points of the group
+"""From settings to a reader. Third-party readers come by entry points of the group
 "dayshift.connectors": the scheme of a source's `database` ("kafka:…", "mycorp://…") names the entry point."""
 
 import time
@@ -6,12 +6,11 @@ from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from dayshift.connectors.contract import Destination, Reader
+from dayshift.connectors.contract import Reader
 from dayshift.connectors.database import resolve
 from dayshift.connectors.files.reader import FilesReader
-from dayshift.connectors.retry import Retry
-from dayshift.definition.duration import parse_duration
-from dayshift.definition.settings import DestinationSettings, IngestSettings, SourceSettings
+from dayshift.connectors.retry import retry_of
+from dayshift.definition.settings import IngestSettings, SourceSettings
 from dayshift.definition.source import Source
 from dayshift.diagnostics import DefinitionError, NotReady, shorten
 
@@ -54,40 +53,6 @@ def open_source(
     if database.kind == "duckdb":
         raise DefinitionError("DS312", f"[sources.{source.name}] names a DuckDB file, which can be a destination only")
     return SqlReader(source.name, settings, database, ingest.chunk_rows, retry_of(ingest, sleep))
-
-
-def open_destination(
-    settings: DestinationSettings,
-    root: Path,
-    *,
-    name: str = "warehouse",
-    ingest: IngestSettings | None = None,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Destination:
-    """The warehouse table that a section `[destinations.NAME]` asks for.
-
-    Raises:
-        DefinitionError: DS312, the database is of a kind that cannot be written.
-        NotReady: DS313, the environment variable with the database's address is not set.
-    """
-    from dayshift.connectors.destinations import DuckDBDestination, PostgreSQLDestination
-
-    database = resolve(settings.database, f"[destinations.{name}]", Path(root))
-    retry = retry_of(ingest or IngestSettings(), sleep)
-    if database.kind == "postgresql":
-        return PostgreSQLDestination(name, database, settings.table, retry)
-    if database.kind == "duckdb":
-        return DuckDBDestination(name, database, settings.table, retry)
-    raise DefinitionError(
-        "DS312",
-        f"[destinations.{name}] names a {database.kind} database",
-        facts=("a destination is PostgreSQL or DuckDB",),
-    )
-
-
-def retry_of(ingest: IngestSettings, sleep: Callable[[float], None] = time.sleep) -> Retry:
-    """How often and after which pauses, by the section `[ingest]`."""
-    return Retry(ingest.retries, parse_duration(ingest.backoff), sleep)
 
 
 def _third_party(scheme: str, source: str) -> Callable[..., Reader]:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dayshift.definition.duration import parse_duration
+from dayshift.definition.settings import IngestSettings
+
 Result = TypeVar("Result")
 
 
@@ -39,3 +42,8 @@ class Retry:
                     raise
             self.sleep(self.backoff_us * 2**attempt / 1_000_000)
         return action()
+
+
+def retry_of(ingest: IngestSettings, sleep: Callable[[float], None] = time.sleep) -> Retry:
+    """How often and after which pauses, by the section `[ingest]`."""
+    return Retry(ingest.retries, parse_duration(ingest.backoff), sleep)

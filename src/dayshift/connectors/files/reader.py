@@ -9,12 +9,13 @@ its size, or its path, is already in the manifest; a file that can only be new i
 import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from dayshift.connectors.contract import Bookmark, Chunk, Origin, ReadPlan
 from dayshift.connectors.files.csv import Block, read_csv
 from dayshift.connectors.files.jsonl import read_jsonl
 from dayshift.connectors.files.parquet import read_parquet
-from dayshift.connectors.files.stream import HashedFile, opened, sha256_of
+from dayshift.connectors.files.stream import opened, sha256_of
 from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import DefinitionError, NotReady, shorten
 
@@ -85,11 +86,14 @@ class FilesReader:
 
     def _file(self, path: Path, name: str) -> Iterator[Chunk]:
         rows, before = 0, 0
+        kind = self._settings.format or self._kind(name)
         try:
             with opened(path) as (plain, raw):
-                for block in self._blocks(path, name, plain, raw):
+                for block in self._blocks(path, name, plain, kind):
                     rows += block.frame.height + block.rejects.height
-                    yield Chunk(block.frame, name, block.rows, block.rejects, raw.count - before)
+                    yield Chunk(
+                        block.frame, name, block.rows, block.rejects, raw.count - before, sparse=kind == "jsonl"
+                    )
                     before = raw.count
                 self._read.append(raw.finish(name, rows))
         except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
@@ -97,14 +101,12 @@ class FilesReader:
                 "DS301", f"file '{name}' of source '{self._source}' cannot be opened", facts=(str(error),)
             ) from error
 
-    def _blocks(self, path: Path, name: str, plain: object, raw: HashedFile) -> Iterator[Block]:
-        kind = self._settings.format or self._kind(name)
+    def _blocks(self, path: Path, name: str, plain: IO[bytes], kind: str) -> Iterator[Block]:
         if kind == "parquet":
             return read_parquet(path, name, self._chunk_rows)
         if kind == "jsonl":
-            return read_jsonl(plain, self._chunk_rows)  # type: ignore[arg-type]
-        del raw
-        return read_csv(plain, name, self._settings, self._chunk_rows)  # type: ignore[arg-type]
+            return read_jsonl(plain, self._chunk_rows)
+        return read_csv(plain, name, self._settings, self._chunk_rows)
 
     def _kind(self, name: str) -> str:
         path = Path(name)

@@ -29,7 +29,7 @@ class Drift:
 
     def __init__(self, source: Source, settings: SourceSettings) -> None:
         self._source, self._settings = source, settings
-        self._read_by_user = _roots([*source.derive.values(), source.where])
+        self.read_by_user = _roots([*source.derive.values(), source.where])
         self._seen: dict[Any, tuple[str, ...]] = {}
         self.ignored: set[str] = set()
         self.evolved: set[str] = set()
@@ -49,7 +49,7 @@ class Drift:
         return self._seen[shape]
 
     def _new(self, columns: Iterable[str], origin: str) -> tuple[str, ...]:
-        known = {*self._source.columns, *self._source.derive, *self._read_by_user}
+        known = {*self._source.columns, *self._source.derive, *self.read_by_user}
         new = [name for name in columns if name not in known and not self._in_sql(name)]
         policy = self._settings.on_new_column
         if new and policy == "stop":
@@ -68,7 +68,8 @@ class Drift:
     def _missing(self, columns: list[str], origin: str) -> None:
         declared = self._source.columns
         missing = [name for name in declared if name not in columns and name not in self._source.derive]
-        missing += [name for name in self._read_by_user if name not in columns and name not in declared]
+        known = {*columns, *declared, *self._source.derive}
+        missing += sorted(self.read_by_user - known)
         identity = {*self._source.key_columns, self._source.time, self._source.arrival}
         hopeless = [name for name in missing if name not in declared or not declared[name].optional or name in identity]
         if not missing or (self._settings.on_missing_column == "ignore" and not hopeless):
@@ -115,7 +116,12 @@ def kind_of(dtype: pl.DataType) -> str:
         return "int"
     if dtype.is_float():
         return "float"
-    names: list[tuple[Any, str]] = [(pl.String, "text"), (pl.Boolean, "bool"), (pl.Date, "date"), (pl.Datetime, "datetime")]
+    names: list[tuple[Any, str]] = [
+        (pl.String, "text"),
+        (pl.Boolean, "bool"),
+        (pl.Date, "date"),
+        (pl.Datetime, "datetime"),
+    ]
     names += [(pl.Decimal, "decimal"), (pl.Null, "null"), (pl.Categorical, "text"), (pl.Enum, "text")]
     return next((name for kind, name in names if dtype == kind), str(dtype))
 

@@ -57,15 +57,22 @@ class Judge:
     def keys(self, spill: Spill, verdict: Verdict) -> None:
         """Adds the rows whose key is known to the verdict."""
         for part in spill.candidates(self._stored_keys).parts(AT_ONCE):
-            stored = self._events().filter(pl.col(KEY_HASH).is_in(pl.Series(part.hash.view(np.int64)).unique().implode()))
+            stored = self._events().filter(
+                pl.col(KEY_HASH).is_in(pl.Series(part.hash.view(np.int64)).unique().implode())
+            )
             self._judge_keys(self._rows(part, stored), verdict)
 
     def unique(self, name: str, spill: Spill, verdict: Verdict) -> None:
         """Adds the rows whose value of a unique column another event has to the verdict."""
         for part in spill.candidates(lambda: self._stored_values(name)).parts(AT_ONCE):
             mine = self._rows(part, None, gone=verdict.gone())
-            stored = self._events().filter(pl.col(name).is_in(mine[name].unique().implode()))
-            rows = self._rows(part, stored, gone=verdict.gone()).filter(pl.col(name).is_not_null())
+            events = self._events()
+            known = (
+                events.filter(pl.col(name).is_in(mine[name].unique().implode()))
+                if name in events.collect_schema()
+                else None
+            )
+            rows = self._rows(part, known, gone=verdict.gone()).filter(pl.col(name).is_not_null())
             first = pl.col(_NUMBER).first().over(name)
             later = rows.with_columns(first.alias(_FIRST)).filter((pl.col(_NUMBER) != first) & (pl.col(_FILE) >= 0))
             owners = _owners(rows, later)
@@ -97,7 +104,9 @@ class Judge:
         """The candidates' rows behind the lake's, in the order in which they were learned of, numbered."""
         frames = []
         if stored is not None:
-            frames.append(stored.collect().with_columns(pl.lit(-1, pl.Int64).alias(_FILE), pl.lit(-1, pl.Int64).alias(_ROW)))
+            frames.append(
+                stored.collect().with_columns(pl.lit(-1, pl.Int64).alias(_FILE), pl.lit(-1, pl.Int64).alias(_ROW))
+            )
         for file in np.unique(part.file):
             wanted = np.sort(part.row[part.file == file]).astype(np.int64)
             frame = self.load.read(self.source.name, int(file))[wanted]
@@ -109,7 +118,11 @@ class Judge:
         return rows.with_columns(pl.int_range(pl.len()).alias(_NUMBER))
 
     def _events(self) -> pl.LazyFrame:
-        return self.lake.events(self.source.name) if self.lake.has_events(self.source.name) else pl.LazyFrame(schema={KEY_HASH: pl.Int64})
+        return (
+            self.lake.events(self.source.name)
+            if self.lake.has_events(self.source.name)
+            else pl.LazyFrame(schema={KEY_HASH: pl.Int64})
+        )
 
     def _stored_keys(self) -> Iterator[U64]:
         for frame in self._events().select(KEY_HASH).collect_batches():
@@ -168,4 +181,3 @@ def _plain(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
     return value.hex() if isinstance(value, bytes) else str(value)
-

@@ -63,7 +63,7 @@ class Spill:
         entries = entries[np.argsort(bucket, kind="stable")]
         counts = np.bincount(bucket, minlength=BUCKETS)
         ends = np.cumsum(counts)
-        for number in np.flatnonzero(counts):
+        for number in np.flatnonzero(counts).tolist():
             if number not in self._files:
                 self._files[number] = self._paths[number].open("wb")
             self._files[number].write(entries[ends[number] - counts[number] : ends[number]].tobytes())

@@ -93,7 +93,7 @@ def _numbers(text: pl.Series, timezone: str) -> pl.Series:
 
 
 @cache
-def _of_shape(sep: str | None, seconds: bool, part: bool, zone: str | None) -> _Shape:  # noqa: FBT001
+def _of_shape(sep: str | None, seconds: bool, part: bool, zone: str | None) -> _Shape:
     if sep is None:
         return _Shape(f"^{_DATE}$", "%Y-%m-%d", aware=False)
     pattern, form = f"^{_DATE}{sep}{_CLOCK}", f"%Y-%m-%d{sep}%H:%M"
@@ -102,7 +102,11 @@ def _of_shape(sep: str | None, seconds: bool, part: bool, zone: str | None) -> _
     if part:
         pattern, form = rf"{pattern}(?:\.[0-9]{{1,9}})?", f"{form}%.f"
     if zone == "Z":
-        return _Shape(f"{pattern}Z$", f"{form}Z", aware=True) if not part else _Shape(f"{pattern}Z$", f"{form}%#z", aware=True)
+        return (
+            _Shape(f"{pattern}Z$", f"{form}Z", aware=True)
+            if not part
+            else _Shape(f"{pattern}Z$", f"{form}%#z", aware=True)
+        )
     if zone is not None:
         return _Shape(f"{pattern}[+-](?:[01][0-9]|2[0-3]):?(?:[0-5][0-9])?$", f"{form}%#z", aware=True)
     return _Shape(f"{pattern}$", form, aware=False)
@@ -115,7 +119,9 @@ def _reader(sample: str) -> _Shape | None:
     if found is None:
         return None
     zone = found["zone"]
-    return _of_shape(found["sep"], found["seconds"] is not None, found["part"] is not None, "Z" if zone == "Z" else zone and "+")
+    return _of_shape(
+        found["sep"], found["seconds"] is not None, found["part"] is not None, "Z" if zone == "Z" else zone and "+"
+    )
 
 
 def local_to_utc(times: pl.Series, timezone: str) -> pl.Series:

@@ -8,7 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,12 @@ from dayshift.lifecycle.door import times
 from dayshift.semantics.fixed_point import DECIMAL_LIMIT
 
 _TRUE, _FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
-_WORDS = {form: value for words, value in ((_TRUE, True), (_FALSE, False)) for word in words for form in (word, word.title(), word.upper())}
+_WORDS = {
+    form: value
+    for words, value in ((_TRUE, True), (_FALSE, False))
+    for word in words
+    for form in (word, word.title(), word.upper())
+}
 _INT = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
@@ -37,7 +42,11 @@ EXPECTED = {
 
 def expected(column: Column) -> str:
     """What a value of the column may look like, for messages."""
-    return f"a number with at most {column.digits} digits after the point" if column.type == "decimal" else EXPECTED[column.type]
+    return (
+        f"a number with at most {column.digits} digits after the point"
+        if column.type == "decimal"
+        else EXPECTED[column.type]
+    )
 
 
 def convert(column: Column, raw: pl.Series, timezone: str) -> tuple[pl.Series, pl.Series | None]:
@@ -66,7 +75,9 @@ def _slowly(column: Column, raw: pl.Series, values: pl.Series, timezone: str) ->
     texts = raw.gather(missed)
     single = one_value(column, timezone)
     known = {text: single(text.strip()) for text in texts.unique()}
-    found = pl.Series([known[text] for text in texts], dtype=pl.Int64 if column.type == "datetime" else DTYPES[column.type])
+    found = pl.Series(
+        [known[text] for text in texts], dtype=pl.Int64 if column.type == "datetime" else DTYPES[column.type]
+    )
     if column.type == "datetime":
         found = found.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     values = values.scatter(missed, found)
@@ -91,8 +102,8 @@ def _floats(column: Column, raw: pl.Series, timezone: str) -> pl.Series:
 
 def _decimals(column: Column, raw: pl.Series, timezone: str) -> pl.Series:
     del timezone
-    longest = raw.str.len_bytes().max() or 0
-    if int(longest) > SHORT_DECIMAL:  # type: ignore[call-overload]
+    longest = cast(int, raw.str.len_bytes().max() or 0)
+    if longest > SHORT_DECIMAL:
         short = raw.str.len_bytes() <= SHORT_DECIMAL
         raw = raw.to_frame("t").select(pl.when(short).then("t"))["t"]
     values = decimal_on_grid(column, raw.cast(pl.Float64, strict=False))
@@ -138,7 +149,7 @@ def one_value(column: Column, timezone: str) -> Callable[[str], Any]:
     def whole(text: str) -> int | None:
         if not _INT.fullmatch(text):
             return None
-        value = int(text.split(".")[0])
+        value = int(text.split(".", maxsplit=1)[0])
         return value if -(2**63) <= value < 2**63 else None
 
     def number(text: str) -> float | None:

@@ -1,0 +1,242 @@
+"""One source through the door, a chunk at a time, into a load that is not committed yet.
+
+    read -> derive, where -> contract -> [float grid not known yet: wait on the disk] -> lake file
+                                |                                                          |
+                            quarantine <------ after the last chunk: repeated keys --------'
+
+Each record is counted at every station, and `finish` proves that none is missing before anything can be committed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dayshift.connectors.contract import Chunk
+from dayshift.definition.settings import SourceSettings
+from dayshift.definition.source import Source
+from dayshift.diagnostics import Bug
+from dayshift.lake import Lake, Load
+from dayshift.lifecycle.contract import KEY_HASH, Contract
+from dayshift.lifecycle.door.derive import derived
+from dayshift.lifecycle.door.drift import Drift
+from dayshift.lifecycle.door.duplicates import Judge, Verdict, as_json
+from dayshift.lifecycle.door.held import Held
+from dayshift.lifecycle.door.keys import hash_column
+from dayshift.lifecycle.door.spill import Spill
+from dayshift.lifecycle.door.values import json_text
+from dayshift.semantics.fixed_point import measure_bits
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The record numbers of a file's rows: from `first` to `last` without `gaps`."""
+
+    first: int
+    last: int
+    gaps: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, numbers: pl.Series) -> "Numbers":
+        """The numbers of a chunk, ascending.
+
+        >>> Numbers.of(pl.Series([5, 6, 8])).at([2])
+        [8]
+        """
+        first, last = int(numbers[0]), int(numbers[-1])
+        whole = last - first + 1 == len(numbers)
+        gaps: Any = [] if whole else np.setdiff1d(np.arange(first, last + 1), numbers.to_numpy(), assume_unique=True)
+        return cls(first, last, np.asarray(gaps, np.int64))
+
+    def at(self, rows: object) -> list[int]:
+        """The numbers of these rows of the file."""
+        every = np.setdiff1d(np.arange(self.first, self.last + 1), self.gaps, assume_unique=True)
+        return [int(number) for number in every[np.asarray(rows, np.int64)]]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What became of the records of one source: `read` is the sum of the others."""
+
+    read: int
+    loaded: int
+    quarantined: int
+    duplicates: int
+    filtered: int
+    reasons: dict[str, int]
+
+
+class Intake:
+    """Takes the chunks of one source.
+
+    Args:
+        source, settings: whose rows, and how its section of dayshift.toml treats them.
+        lake, load: what is known, and where the rows go.
+        folder: for what has to wait on the disk; the caller deletes it.
+    """
+
+    def __init__(self, source: Source, settings: SourceSettings, lake: Lake, load: Load, folder: Path) -> None:
+        self._source, self._settings, self._lake, self._load = source, settings, lake, load
+        self._contract = Contract(source, settings.timezone, lake.bits(source.name))
+        self.drift = Drift(source, settings)
+        self._keys = Spill(folder, "key")
+        self._unique = {name: Spill(folder, f"unique-{n}") for n, name in enumerate(self._unique_columns())}
+        self._held = Held(folder, source.name)
+        self._folder = folder
+        self._files: list[tuple[str, Numbers]] = []
+        self._waiting: list[tuple[Path, str, Numbers]] = []
+        self._greatest: dict[str, float] = {}
+        self.read = self.filtered = self.accepted = 0
+        self.newest_us: int | None = None
+
+    def _unique_columns(self) -> list[str]:
+        alone = self._source.key_columns if len(self._source.key_columns) == 1 else ()
+        return [name for name, column in self._source.columns.items() if column.unique and name not in alone]
+
+    def take(self, chunk: Chunk) -> None:
+        """Judges the rows of a chunk and writes those that pass."""
+        self.read += chunk.read
+        if chunk.rejects.height:
+            torn = chunk.rejects.with_columns(pl.lit("DS350").alias("code"))
+            self._held.add(chunk.origin, torn.with_columns("the record is torn: " + pl.col("reason")))
+        if chunk.frame.height:
+            self._rows(chunk)
+
+    def _rows(self, chunk: Chunk) -> None:
+        raw, numbers = self._named(chunk), chunk.rows
+        typed = any(dtype != pl.String for dtype in raw.dtypes)
+        extras = self.drift.check(raw, f"'{chunk.origin}'", typed=typed)
+        frame, belongs = derived(raw, self._contract)
+        if belongs is not None and not belongs.all():
+            self.filtered += frame.height - int(belongs.sum())
+            raw, frame, numbers = raw.filter(belongs), frame.filter(belongs), numbers.filter(belongs)
+        judged = self._contract.judge(frame)
+        if judged.faults.height:
+            index = judged.faults["index"]
+            texts = pl.Series("raw", [as_json(row) for row in raw[index].iter_rows(named=True)], dtype=pl.String)
+            self._held.add(
+                chunk.origin, judged.faults.select(numbers.gather(index).alias("row"), "code", "reason", texts)
+            )
+            raw, numbers = raw[judged.kept] if extras else raw, numbers.gather(judged.kept)
+        good = judged.good.with_columns(_storable(raw[name]) for name in extras)
+        if good.height:
+            self._let_in(good, chunk.origin, Numbers.of(numbers))
+
+    def _named(self, chunk: Chunk) -> pl.DataFrame:
+        frame = chunk.frame.rename(
+            {old: new for old, new in self._settings.rename.items() if old in chunk.frame.columns}
+        )
+        if chunk.sparse:
+            wanted = {*self._source.columns, *self.drift.read_by_user} - set(frame.columns) - set(self._source.derive)
+            frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in sorted(wanted))
+        return frame
+
+    def _let_in(self, good: pl.DataFrame, origin: str, numbers: Numbers) -> None:
+        self.accepted += good.height
+        newest = int(good[self._source.time].dt.epoch("us").max())  # type: ignore[arg-type]
+        self.newest_us = newest if self.newest_us is None else max(newest, self.newest_us)
+        if not self._contract.unmeasured:
+            self._write(good, origin, numbers)
+            return
+        for name in self._contract.unmeasured:
+            greatest = good[name].abs().max() or 0.0
+            self._greatest[name] = max(self._greatest.get(name, 0.0), float(greatest))  # type: ignore[arg-type]
+        file = self._folder / f"waiting-{len(self._waiting):06d}.arrow"
+        good.write_ipc(file)
+        self._waiting.append((file, origin, numbers))
+
+    def _write(self, good: pl.DataFrame, origin: str, numbers: Numbers) -> None:
+        placed = self._contract.place(good)
+        file = self._load.append(self._source.name, placed)
+        self._files += [("", Numbers(0, -1, np.empty(0, np.int64)))] * (file + 1 - len(self._files))
+        self._files[file] = (origin, numbers)
+        self._keys.add(placed[KEY_HASH].to_numpy().view(np.uint64), file)
+        for name, spill in self._unique.items():
+            there = good[name].is_not_null()
+            spill.add(hash_column(good[name].filter(there)), file, there.arg_true().to_numpy())
+
+    def finish(self) -> Counts:
+        """Everything that can be said only after the last chunk: the grid of floats, repeated keys, the balance.
+
+        Raises:
+            Bug: DS390, the counts do not add up.
+        """
+        self._write_waiting()
+        verdict = self._repeated()
+        for (file,), rows in verdict.gone().group_by("file"):
+            self._load.discard(self._source.name, int(file), rows["row"])  # type: ignore[call-overload]
+        conflicts = verdict.conflicting()
+        self._hold_conflicts(conflicts)
+        known, fresh = self._held.split_known(self._lake)
+        reasons: dict[str, int] = {}
+        for frame in fresh:
+            self._load.quarantine(frame)
+            for code, count in frame["code"].value_counts().iter_rows():
+                reasons[code] = reasons.get(code, 0) + count
+        counts = Counts(
+            self.read,
+            self.accepted - verdict.duplicate_count - conflicts.height,
+            self._held.count - known,
+            verdict.duplicate_count + known,
+            self.filtered,
+            dict(sorted(reasons.items())),
+        )
+        self._prove(counts)
+        return counts
+
+    def held_rows(self) -> Iterator[pl.DataFrame]:
+        """The rows that would be held, for a report when the load is refused."""
+        return self._held.frames()
+
+    def _write_waiting(self) -> None:
+        if not self._waiting:
+            return
+        bits = {name: measure_bits(self._greatest[name]) for name in self._contract.unmeasured}
+        self._load.set_bits(self._source.name, bits)
+        self._contract = Contract(self._source, self._settings.timezone, {**self._contract.bits, **bits})
+        for file, origin, numbers in self._waiting:
+            self._write(self._contract.on_grid(pl.read_ipc(file)), origin, numbers)
+            file.unlink()
+
+    def _repeated(self) -> Verdict:
+        verdict, judge = Verdict(), Judge(self._source, self._lake, self._load)
+        judge.keys(self._keys, verdict)
+        for name, spill in self._unique.items():
+            judge.unique(name, spill, verdict)
+        return verdict
+
+    def _hold_conflicts(self, conflicts: pl.DataFrame) -> None:
+        for (file,), rows in conflicts.group_by("file", maintain_order=True):
+            origin, numbers = self._files[int(file)]  # type: ignore[call-overload]
+            self._held.add(
+                origin, rows.with_columns(pl.Series("row", numbers.at(rows["row"].to_numpy()), dtype=pl.Int64))
+            )
+
+    def _prove(self, counts: Counts) -> None:
+        if counts.read != counts.loaded + counts.quarantined + counts.duplicates + counts.filtered:
+            raise Bug(
+                "DS390",
+                f"the rows of source '{self._source.name}' do not add up",
+                facts=(str(counts), "nothing was loaded"),
+            )
+
+
+def _storable(values: pl.Series) -> pl.Series:
+    """A column that nobody declared, in a type that the lake stores."""
+    if values.dtype.is_nested():
+        return json_text(values)
+    if isinstance(values.dtype, pl.Decimal | pl.Time | pl.Duration):
+        return values.cast(pl.String)
+    if isinstance(values.dtype, pl.Datetime):
+        values = (
+            (values.to_physical() // 1_000).cast(pl.Datetime("us", values.dtype.time_zone))
+            if values.dtype.time_unit == "ns"
+            else values
+        )
+        values = values.dt.cast_time_unit("us")
+        return values.dt.convert_time_zone("UTC") if values.dtype.time_zone else values.dt.replace_time_zone("UTC")  # type: ignore[attr-defined]
+    return values
