@@ -127,6 +127,14 @@ class Plan:
             grouped.setdefault((series, own), []).append(number)
         return tuple(Lane(series, reads, tuple(slots)) for (series, reads), slots in grouped.items())
 
+    def may_be_null(self, source: str, column: str) -> bool:
+        """Whether a column that some slot reads is optional."""
+        return any(
+            slot.optional
+            for slot in self.slots
+            if slot.reads == column and self.series[self.spans[slot.span].series].source == source
+        )
+
     def reads(self, source: str) -> tuple[str, ...]:
         """The columns of a source that must stand in `Events.columns`, sorted; `hash:NAME` for hashes of strings."""
         return tuple(

@@ -53,19 +53,25 @@ def bucket_codes(values: Any, scale: int, accuracy: float) -> Any:
 
 
 def mix(codes: Any) -> Any:
-    """The finaliser of splitmix64 (Steele, Lea, Flood 2014) of each int64 code."""
+    """The hashes: the finaliser of splitmix64 (Steele, Lea, Flood 2014) of each int64 code."""
     out = np.empty(codes.size, np.int64)
     _mix(codes, out)
     return out
 
 
 @njit(cache=True, nogil=True)
+def splitmix(code: Any) -> Any:
+    """The hash of one int64 code, as int64."""
+    z = np.uint64(code)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.int64(z ^ (z >> np.uint64(31)))
+
+
+@njit(cache=True, nogil=True)
 def _mix(codes: Any, out: Any) -> None:
     for i in range(codes.size):
-        z = np.uint64(codes[i])
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        out[i] = np.int64(z ^ (z >> np.uint64(31)))
+        out[i] = splitmix(codes[i])
 
 
 @njit(cache=True, nogil=True)
@@ -142,7 +148,7 @@ def estimate(histogram: Any, linear: Any) -> Any:
         s = s * 0.5 + histogram[k]
     raw = ALPHA_MM / s
     if raw <= LINEAR_UP_TO and histogram[0] > 0:
-        return linear[histogram[0]]
+        return np.int64(linear[histogram[0]])
     return np.int64(np.rint(raw))
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -24,6 +24,7 @@ MODES = {
 Window = tuple[Any, ...]
 NULLABLE_NOT = ("count", "distinct_count")
 _NEEDS_PYTHON = 2
+MOST_SQUARES = int(1.7e38)
 
 
 @dataclass
@@ -103,7 +104,7 @@ def _answer_slot(slot: Slot, made: PreparedLane, out: Output, asked: Asked, wind
         if column.high.size:
             _check_sums(slot, folds.sums_that_pass(rows, window, base, column.high))
         scale = numbers.fixed_point(slot.scale)
-        folds.sums(rows, window, base, _sum_mode(slot), scale, (out.whole[0], out.real[0], out.valid[0]))
+        folds.sums(rows, window, base, sum_mode(slot), scale, (out.whole[0], out.real[0], out.valid[0]))
     elif aggregate in DEVIATING:
         _check_squares(slot, column, window)
         _deviate(slot, column, out, rows, window)
@@ -145,10 +146,10 @@ def from_parts(slot: Slot, rows: Any, parts: Any, out: Output, largest: int) -> 
     _check_sums(slot, folds.parts_that_pass(rows, parts))
     scale = numbers.fixed_point(slot.scale)
     if slot.aggregate in SUMMING:
-        folds.sums_from_parts(rows, parts, _sum_mode(slot), scale, (out.whole[0], out.real[0], out.valid[0]))
+        folds.sums_from_parts(rows, parts, sum_mode(slot), scale, (out.whole[0], out.real[0], out.valid[0]))
         return
-    if int(parts[:, 0].max(initial=0)) * largest * largest >= 2**127:
-        _refuse_squares(slot)
+    if int(parts[:, 0].max(initial=0)) * largest * largest >= MOST_SQUARES:
+        refuse_squares(slot)
     mode = MODES[slot.aggregate]
     if folds.deviations_from_parts(rows, parts, mode, scale, (out.real[0], out.valid[0])):
         _settle_by_python(slot, out, rows, parts)
@@ -195,7 +196,8 @@ def _since(slot: Slot, asked: Asked, out: Output) -> None:
         out.whole[0][rows] = asked.time[some] - out.whole[0][rows]
 
 
-def _sum_mode(slot: Slot) -> int:
+def sum_mode(slot: Slot) -> int:
+    """What `folds.sums` makes of a sum."""
     if slot.aggregate == "mean":
         return folds.MEAN
     return folds.SUM_FLOAT if slot.fractional else folds.SUM_INT
@@ -203,22 +205,28 @@ def _sum_mode(slot: Slot) -> int:
 
 def _check_sums(slot: Slot, row: int) -> None:
     if row >= 0:
-        raise Refused(
-            "DS501",
-            f"feature '{slot.feature}': the sum of one window passes 64 bits",
-            facts=(f"it is the window of question {row}", f"values are kept in units of 1/{slot.scale}"),
-            hint="give the column fewer digits or bits, or the window a shorter width",
-        )
+        refuse_sum(slot)
 
 
 def _check_squares(slot: Slot, column: Material, window: Window) -> None:
     lo, hi, _, _ = window
     most = int((hi - lo).max(initial=0)) + 1
-    if most * column.largest * column.largest >= 2**127:
-        _refuse_squares(slot)
+    if most * column.largest * column.largest >= MOST_SQUARES:
+        refuse_squares(slot)
 
 
-def _refuse_squares(slot: Slot) -> None:
+def refuse_sum(slot: Slot) -> NoReturn:
+    """Say which feature's sum passed 64 bits."""
+    raise Refused(
+        "DS501",
+        f"feature '{slot.feature}': the sum of one window passes 64 bits",
+        facts=(f"values are kept in units of 1/{slot.scale}",),
+        hint="give the column fewer digits or bits, or the window a shorter width",
+    )
+
+
+def refuse_squares(slot: Slot) -> NoReturn:
+    """Say which feature's sum of squares could pass 128 bits."""
     raise Refused(
         "DS502",
         f"feature '{slot.feature}': the sum of squares of one window may pass 128 bits",

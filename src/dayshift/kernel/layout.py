@@ -1,0 +1,222 @@
+"""The plan as tables for the stream's kernels, and where each thing stands in the state's memory.
+
+The state is one array of int64 words, so that saving it is copying it, and a kernel in another language could take it
+over. Places in it are offsets. From the front:
+
+    header     next free word; the clock (largest as_of seen, microseconds); words needed where there was no room; the
+               slack; the slot whose sum passed its bits
+    columns    for each lane column the largest magnitude seen (a proof that sums fit)
+    lanes      for each lane: its directory (entity -> head) with capacity, the sweeping hand, the floor (largest time
+               of any event whose entity has been forgotten), free heads, free rings by size, events held
+    the rest   directories, heads and rings, as they were needed
+
+A *head* is one entity of one lane: ring, capacity (a power of two), start and end (counting up for ever; place `i` of a
+ring stands at `i mod capacity`), the largest time of an evicted event, the number of folded events, guesses where each
+span's window begins and ends, and for each column what was folded (`BASE_*`). A *ring* holds entries in order of
+(time, arrival): time, then per column the value, its prefix sum, that of its square (two words), whichever some
+aggregate needs; behind the entries stand the inner nodes of a segment tree for each extreme.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dayshift.kernel import numbers
+from dayshift.kernel.plan import NO_WIDTH, Plan, Slot
+from dayshift.kernel.sketches import bucket_bounds, bucket_values, linear_table
+
+NEVER = -(2**63)
+
+# header
+NEXT, CLOCK, NEED, SLACK, FAULT, COLUMNS = range(6)
+# a lane's record
+DIRECTORY, DIRECTORY_SIZE, HAND, FLOOR, FREE_HEAD, HELD, FREE_RING, LANE_WORDS = 0, 1, 2, 3, 4, 5, 6, 70
+# a head
+RING, SIZE, START, END, EVICTED, FOLDED, GUESSES = 0, 1, 2, 3, 4, 5, 6
+# a column's part of a head: folded sum (low, high) and squares (high, low); prefixes before the first entry; extremes;
+# time and value of the first event
+BASE_SUM, BASE_SUM_HIGH, BASE_SQUARE, ORIGIN, ORIGIN_SQUARE = 0, 1, 2, 4, 5
+BASE_MIN, BASE_MAX, BASE_FIRST_TIME, BASE_FIRST, BASE_WORDS = 7, 8, 9, 10, 11
+
+# columns of the tables
+L_ENTITY, L_SOURCE, L_FILTER, L_SPAN, L_SPANS, L_COLUMN, L_COLUMNS, L_STRIDE, L_TREES = range(9)
+L_HEAD, L_HORIZON, L_KEEP, L_UNBOUNDED, L_RECORD, L_ASKED = range(9, 15)
+S_WIDTH, S_DELAY, S_RIGHT, S_SELF, S_SLOT, S_SLOTS = range(6)
+K_CODE, K_COLUMN, K_OUT, K_OUTPUTS, K_ODD, K_MODE, K_REAL, K_COUNT, K_PARTS = range(9)
+C_TAPE, C_VALUE, C_PREFIX, C_SQUARE, C_MIN, C_MAX, C_BASE, C_LARGEST = range(8)
+
+COUNT, SUMS, DEVIATION, MINIMUM, MAXIMUM, FIRST, LAST, SINCE, DISTINCT, QUANTILE = range(10)
+_CODES = {
+    "count": COUNT, "sum": SUMS, "mean": SUMS, "min": MINIMUM, "max": MAXIMUM, "first": FIRST, "last": LAST,
+    "last_n": LAST, "time_since_last": SINCE, "distinct_count": DISTINCT, "quantile": QUANTILE,
+}  # fmt: skip
+
+# a row of the tape: the event's source (-1: none) and time, the question's row (-1: none) and as_of, whether the event
+# asks it; then entities of the event by series, of the question by series, values and masks by column
+T_SOURCE, T_TIME, T_ROW, T_AS_OF, T_OWN, T_ENTITIES = range(6)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Which word of a tape's row holds what."""
+
+    series: int
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def width(self) -> int:
+        """Words a row."""
+        return T_ENTITIES + 2 * self.series + 2 * len(self.columns)
+
+    @property
+    def values(self) -> int:
+        """The first value's word; its mask stands `len(columns)` further."""
+        return T_ENTITIES + 2 * self.series
+
+
+@dataclass(frozen=True)
+class Tables:
+    """`lanes`, `spans`, `slots`, `columns`: int64, one row each; `reals`: parameters and bucket tables of the slots."""
+
+    lanes: Any
+    spans: Any
+    slots: Any
+    columns: Any
+    reals: Any
+    tape: Tape
+    outputs: int
+    parts: int
+    first_free: int
+    slot_outputs: tuple[tuple[int, ...], ...]
+
+
+class _Build:
+    """Collects the rows of the tables."""
+
+    def __init__(self, plan: Plan, sources: tuple[str, ...]) -> None:
+        self.plan, self.sources = plan, sources
+        self.tape = Tape(len(plan.series), tuple((source, name) for source in sources for name in plan.reads(source)))
+        self.lanes: list[list[int]] = []
+        self.spans: list[list[int]] = []
+        self.slots: list[list[int]] = []
+        self.columns: list[list[int]] = []
+        self.reals: list[float] = []
+        self.parts = 0
+        self.outputs: list[tuple[int, ...]] = []
+        at = 0
+        for slot in plan.slots:
+            self.outputs.append(tuple(range(at, at + slot.outputs)))
+            at += slot.outputs
+        self.count = at
+
+    def lane(self, number: int) -> None:
+        """Add one lane with its columns, spans and slots."""
+        plan, lane = self.plan, self.plan.lanes[number]
+        slots = [plan.slots[each] for each in lane.slots]
+        source = plan.series[lane.series].source
+        first_column, first_span = len(self.columns), len(self.spans)
+        spans = sorted({slot.span for slot in slots})
+        names = sorted({slot.reads for slot in slots if slot.reads is not None})
+        stride, trees, head = 1, 0, GUESSES + 2 * len(spans)
+        for name in names:
+            stride, trees, head = self._column(source, name, slots, (stride, trees, head))
+        for span in spans:
+            self._span(span, [each for each in lane.slots if plan.slots[each].span == span], (names, first_column))
+        reach = [plan.spans[span].delay + max(plan.spans[span].width, 0) + 1 for span in spans]
+        unbounded = [slot for slot in slots if plan.spans[slot.span].width == NO_WIDTH]
+        keep = [slot.outputs for slot in unbounded if slot.aggregate in ("last", "last_n", "time_since_last")]
+        self.lanes.append(
+            [T_ENTITIES + lane.series, self.sources.index(source), self._mask(source, lane.reads), first_span, len(self.spans),
+             first_column, len(self.columns), stride, trees, head, max(reach), max(keep, default=0), len(unbounded), 0,
+             T_ENTITIES + self.tape.series + lane.series]
+        )  # fmt: skip
+
+    def _mask(self, source: str, name: str | None) -> int:
+        if name is None:
+            return -1
+        return self.tape.values + len(self.tape.columns) + self.tape.columns.index((source, name))
+
+    def _column(self, source: str, name: str, slots: list[Slot], sizes: tuple[int, int, int]) -> tuple[int, int, int]:
+        stride, trees, head = sizes
+        uses = {_code(slot) for slot in slots if slot.reads == name}
+        row = [self.tape.values + self.tape.columns.index((source, name)), -1, -1, -1, -1, -1, head, 0]
+        if uses & {MINIMUM, MAXIMUM, FIRST, LAST, DISTINCT, QUANTILE}:
+            row[C_VALUE], stride = stride, stride + 1
+        if uses & {SUMS, DEVIATION}:
+            row[C_PREFIX], stride = stride, stride + 1
+        if DEVIATION in uses:
+            row[C_SQUARE], stride = stride, stride + 2
+        for code, at in ((MINIMUM, C_MIN), (MAXIMUM, C_MAX)):
+            if code in uses:
+                row[at], trees = trees, trees + 1
+        self.columns.append(row)
+        return stride, trees, head + BASE_WORDS
+
+    def _span(self, number: int, slots: list[int], columns: tuple[list[str], int]) -> None:
+        names, first = columns
+        first_slot = len(self.slots)
+        for each in slots:
+            self._slot(
+                each,
+                -1 if self.plan.slots[each].reads is None else first + names.index(str(self.plan.slots[each].reads)),
+            )
+        span = self.plan.spans[number]
+        self.spans.append([span.width, span.delay, span.right, span.with_self, first_slot, len(self.slots)])
+
+    def _slot(self, number: int, column: int) -> None:
+        from dayshift.kernel.slots import MODES, sum_mode
+
+        slot = self.plan.slots[number]
+        arguments: dict[str, Any] = dict(slot.parameters)
+        odd, factor = numbers.fixed_point(slot.scale)
+        code, mode, count, parts = _code(slot), int(slot.fractional), 0, -1
+        real = len(self.reals)
+        self.reals.append(factor)
+        if code == SUMS:
+            mode = sum_mode(slot)
+        elif code == DEVIATION:
+            mode, parts = MODES[slot.aggregate], self.parts
+            self.parts += 1
+        elif code == DISTINCT:
+            count, mode = int(arguments["exact_up_to"]), int(str(slot.reads).startswith("hash:"))
+            self.reals += [float(each) for each in linear_table()]
+        elif code == QUANTILE:
+            bounds = bucket_bounds(float(arguments["accuracy"]))
+            count = bounds.size
+            positive = bucket_values(float(arguments["accuracy"]))[count + 1 :]
+            self.reals += [float(slot.scale), float(arguments["q"]), *bounds, *positive]
+        outputs = self.outputs[number]
+        self.slots.append([code, column, outputs[0], len(outputs), odd, mode, real, count, parts])
+
+
+def _code(slot: Slot) -> int:
+    return _CODES.get(slot.aggregate, DEVIATION)
+
+
+def lay_out(plan: Plan) -> Tables:
+    """The tables of a plan, the same for the same plan."""
+    build = _Build(plan, tuple(sorted({series.source for series in plan.series})))
+    for number in range(len(plan.lanes)):
+        build.lane(number)
+    at = COLUMNS + len(build.columns)
+    for number, column in enumerate(build.columns):
+        column[C_LARGEST] = COLUMNS + number
+    for lane in build.lanes:
+        lane[L_RECORD], at = at, at + LANE_WORDS
+    return Tables(
+        lanes=_table(build.lanes, L_ASKED + 1),
+        spans=_table(build.spans, S_SLOTS + 1),
+        slots=_table(build.slots, K_PARTS + 1),
+        columns=_table(build.columns, C_LARGEST + 1),
+        reals=np.array(build.reals, np.float64),
+        tape=build.tape,
+        outputs=build.count,
+        parts=build.parts,
+        first_free=at,
+        slot_outputs=tuple(build.outputs),
+    )
+
+
+def _table(rows: list[list[int]], width: int) -> Any:
+    return np.array(rows, np.int64).reshape(len(rows), width)
