@@ -91,7 +91,7 @@ def test_an_absent_file_is_told_with_the_command_that_makes_one(tmp_path: Path) 
 
 
 def test_a_secret_comes_from_the_environment_and_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ "env:NAME" is looked up when asked; an unset variable is the world's fault, exit code 3."""
+    """A value "env:NAME" is looked up when asked; an unset variable is the world's fault, exit code 3."""
     monkeypatch.setenv("SHOP_URL", "postgresql://x")
     assert secret("env:SHOP_URL") == "postgresql://x"
     monkeypatch.delenv("SHOP_URL")
