@@ -1,7 +1,7 @@
 """The code blocks of a Markdown page.
 
-A ```python block runs, a ```toml block is read as settings. One with `title="name"` is a file instead, as a ```toml or ```csv block with a title is: it is
-written where the following blocks find it. In a ```console block, the lines that begin with `$ dayshift` or `$ cd` run.
+A ```python block runs, a ```toml block is read as settings. One of any language with `title="name"` is a file instead:
+it is written where the following blocks find it. In a ```console block, the lines that begin with `$ dayshift` or `$ cd` run.
 The blocks of a page run in their order, in one empty folder, and see one another's names.
 """
 
