@@ -1,5 +1,5 @@
 """The command line: parse, call, render. Nothing is decided here."""
 
-from dayshift.cli.main import main
+from dayshift.cli.frame import main
 
 __all__ = ["main"]
