@@ -6,7 +6,7 @@ puts them to an engine. The format is described for its readers in `scenarios/RE
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,7 +103,6 @@ class Scenario:
     shuffle: int = 0
     permute: int = 0
     batches: tuple[int, ...] = ()
-    generated: bool = field(default=False)
 
     @property
     def name(self) -> str:
@@ -111,21 +110,29 @@ class Scenario:
         return f"{self.group}. {self.title}"
 
 
-def read_scenarios(folder: Path) -> list[Scenario]:
+def read_scenarios(folder: Path, most_events: int | None = None) -> list[Scenario]:
     """Every scenario of a folder, in the order of the files' names; README.md is not one.
+
+    With `most_events` those that generate more events are left out, and cost nothing.
 
     Raises:
         UsageError: DS581, a file that cannot be read as scenarios.
     """
     files = sorted(path for path in folder.glob("*.md") if path.name != "README.md")
-    return [scenario for path in files for scenario in read_scenario_file(read_document(path))]
+    return [scenario for path in files for scenario in read_scenario_file(read_document(path), most_events)]
 
 
-def read_scenario_file(document: Document) -> list[Scenario]:
+def read_scenario_file(document: Document, most_events: int | None = None) -> list[Scenario]:
     """The scenarios of one file."""
     if document.shared.tables:
         raise wrong(document.file, document.shared.tables[0].line, "a table belongs under a scenario's `## Title`")
-    return [_Builder(document, section).build() for section in document.sections]
+    wanted = [each for each in document.sections if most_events is None or _generates(each) <= most_events]
+    return [_Builder(document, section).build() for section in wanted]
+
+
+def _generates(section: Section) -> int:
+    found = [CAPTIONS["generated"].fullmatch(table.caption) for table in section.tables]
+    return sum(int(each["most"]) for each in found if each)
 
 
 class _Builder:
@@ -166,7 +173,6 @@ class _Builder:
             shuffle=int((self._directive("shuffle") or "0 times").removesuffix(" times")),
             permute=int((self._directive("permute arrivals") or "0 times").removesuffix(" times")),
             batches=tuple(int(each) for each in (self._directive("batches") or "").split(",") if each),
-            generated=bool(list(self._of("generated"))),
         )
 
     # -------------------------------------------------------------- parts
