@@ -5,25 +5,30 @@ compared with what is known, and it is committed together with the word that it 
 is still held; done twice, it is a duplicate. A row that fails again stays held, and nothing is loaded of it.
 """
 
+from __future__ import annotations
+
 import datetime as dt
 import json
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from dayshift.connectors import Chunk
-from dayshift.definition import Pipeline, Source
-from dayshift.definition.settings import Settings, SourceSettings
-from dayshift.diagnostics import UsageError, nearest, shorten
+from dayshift.definition import Source
+from dayshift.definition.settings import SourceSettings
+from dayshift.diagnostics import Problem, Refused, UsageError, nearest, shorten
 from dayshift.lake import Lake, LoadRecord
 from dayshift.lake import Origin as LakeOrigin
 from dayshift.lifecycle.contract import Contract
 from dayshift.lifecycle.door.derive import derived
 from dayshift.lifecycle.door.intake import Intake
+
+if TYPE_CHECKING:
+    from dayshift.lifecycle.project import Project
 
 ID = "_id"
 _CONTRADICTING = ("DS358", "DS359")
@@ -87,7 +92,7 @@ def corrected(file: Path) -> dict[str, dict[str, Any]]:
             raise UsageError(
                 "DS371",
                 f"line {number} of '{file}' is no JSON object with an '{ID}'",
-                hint="dayshift quarantine export",
+                hint="dayshift quarantine list",
             )
         if values[ID]:
             found[str(values.pop(ID))] = values
@@ -105,33 +110,58 @@ def drop(lake: Lake, ids: Iterable[str]) -> int:
     return rows.height
 
 
-def readmit(
-    pipeline: Pipeline, settings: Settings, lake: Lake, now: dt.datetime, changes: Mapping[str, Mapping[str, Any]]
-) -> Readmission:
-    """Puts held rows through the door again.
-
-    Args:
-        pipeline, settings, lake: as for `ingest`.
-        now: the load's time, aware.
-        changes: for each id the columns to set before; none to try the row as it is. The columns are the input's.
+def readmit(project: Project, ids: Iterable[str], now: dt.datetime) -> Readmission:
+    """Puts held rows through the door again, by today's contract.
 
     Raises:
-        UsageError: DS370, there is no such row; DS372, one is not held; DS373, a change names no column of the row.
+        UsageError: DS370, there is no such row; DS372, one is not held.
+        Refused: DS374, not one of them may enter; with some that may, the others are told in the result.
     """
-    rows = _held(lake, list(changes))
-    sources = {source.name: source for source in pipeline.sources}
+    return _again(project, {row_id: {} for row_id in ids}, now)
+
+
+def repair(project: Project, row_id: str, changes: Mapping[str, Any], now: dt.datetime) -> Readmission:
+    """Sets columns of the input of one held row, and puts it through the door again.
+
+    Raises:
+        UsageError: DS370, there is no such row; DS372, it is not held; DS373, a change names no column of it.
+        Refused: DS374, it breaks the contract still.
+    """
+    return _again(project, {row_id: changes}, now)
+
+
+def readmit_corrected(project: Project, file: Path, now: dt.datetime) -> Readmission:
+    """Puts the rows of an edited file (see `export`) through the door again.
+
+    Raises:
+        UsageError: DS370 to DS373, the file or an id in it cannot be used.
+        Refused: DS374, not one of them may enter.
+    """
+    return _again(project, corrected(file), now)
+
+
+def _again(project: Project, changes: Mapping[str, Mapping[str, Any]], now: dt.datetime) -> Readmission:
+    rows = _held(project.lake, list(changes)).with_columns(pl.col("code").is_in(_CONTRADICTING).alias("contradicts"))
+    sources = {source.name: source for source in project.pipeline.sources}
     result = Readmission()
-    for (name, contradicts), group in rows.with_columns(
-        pl.col("code").is_in(_CONTRADICTING).alias("_contradicts")
-    ).group_by("source", "_contradicts", maintain_order=True):
+    for (name, contradicts), group in rows.group_by("source", "contradicts", maintain_order=True):
         if name not in sources:
             raise UsageError("DS370", f"the pipeline has no source '{name}'", facts=(f"sources: {shorten(sources)}",))
         source = sources[str(name)]
         if contradicts:  # such a row was held after its columns were derived
             source = replace(source, derive={}, where=None)
-        given = settings.sources.get(source.name, SourceSettings()).model_copy(update={"rename": {}})
+        given = project.settings.sources.get(source.name, SourceSettings(files="-")).model_copy(update={"rename": {}})
         entered = [(row["id"], _edited(row, changes[row["id"]], source)) for row in group.to_dicts()]
-        result = _joined(result, _through(source, given, lake, now, entered))
+        result = _joined(result, _through(source, given, project.lake, now, entered))
+    if result.refused and not result.readmitted:
+        raise Refused(
+            Problem(
+                "DS374",
+                f"row {row_id} may not enter: {reason}",
+                hint=f"dayshift quarantine repair {row_id} --set COLUMN=VALUE",
+            )
+            for row_id, reason in result.refused.items()
+        )
     return result
 
 
@@ -202,7 +232,7 @@ def _edited(row: Mapping[str, Any], changes: Mapping[str, Any], source: Source) 
             "DS373",
             f"held row {row['id']} has no column '{wrong[0]}'",
             facts=(f"columns: {shorten(known)}",),
-            hint=f"dayshift quarantine repair {row['id']} {near}={changes[wrong[0]]}" if near else None,
+            hint=f"dayshift quarantine repair {row['id']} --set {near}={changes[wrong[0]]}" if near else None,
         )
     return {name: _as_text(value) for name, value in {**(values or {}), **changes}.items()}
 
@@ -254,4 +284,15 @@ def _held(lake: Lake, ids: Sequence[str]) -> pl.DataFrame:
     return rows
 
 
-__all__ = ["Readmission", "corrected", "drop", "explain", "export", "readmit", "show", "summary"]
+__all__ = [
+    "Readmission",
+    "corrected",
+    "drop",
+    "explain",
+    "export",
+    "readmit",
+    "readmit_corrected",
+    "repair",
+    "show",
+    "summary",
+]
