@@ -195,11 +195,11 @@ def duckdb_payments() -> Contender:
     connection = duckdb.connect()
     short = "INTERVAL '1 microsecond'"
     customer = [
-        f"c{w} AS (PARTITION BY customer ORDER BY at RANGE BETWEEN INTERVAL '{w} days' - {short} PRECEDING AND CURRENT ROW)"
+        f"c{w} AS (PARTITION BY customer ORDER BY \"at\" RANGE BETWEEN INTERVAL '{w} days' - {short} PRECEDING AND CURRENT ROW)"
         for w in WIDTHS
     ]
     terminal = [
-        f"t{w} AS (PARTITION BY terminal ORDER BY at RANGE BETWEEN INTERVAL '{w + DELAY} days' - {short} PRECEDING"
+        f"t{w} AS (PARTITION BY terminal ORDER BY \"at\" RANGE BETWEEN INTERVAL '{w + DELAY} days' - {short} PRECEDING"
         f" AND INTERVAL '{DELAY} days' PRECEDING)"
         for w in WIDTHS
     ]
@@ -212,7 +212,7 @@ def duckdb_payments() -> Contender:
     query = f"SELECT id, {', '.join(columns)} FROM payments WINDOW {', '.join(customer + terminal)}"
 
     def read(path: Path) -> Any:
-        connection.execute(f"CREATE TABLE payments AS SELECT id, at, customer, terminal, amount, fraud FROM '{path}'")
+        connection.execute(f"CREATE TABLE payments AS SELECT * FROM '{path}'")
         return connection
 
     return read, lambda _: connection.execute(query).to_arrow_table(), lambda table: pl.DataFrame(table).sort("id")
