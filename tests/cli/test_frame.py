@@ -34,7 +34,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (["ini"], 2, "error[DS121]: dayshift: no such command 'ini'. Did you mean 'init'?"),
         (["run", "--jsn"], 2, "error[DS121]: dayshift run: no such option: --jsn (Possible options: --json, --now)"),
         (["why"], 2, "error[DS121]: dayshift why: missing argument 'feature'"),
-        (["quarantine"], 2, "error[DS121]: dayshift quarantine: missing command"),
+        (["quarantine", "lst"], 2, "error[DS121]: dayshift quarantine: no such command 'lst'"),
         (["backfill", "monday", "tuesday"], 2, "error[DS122]: FROM is 'monday', which is neither a day nor a time"),
         (["explain", "DS000"], 2, "error[DS123]: no message has the code 'DS000'"),
         (["run", "--now", "noon"], 2, "error[DS122]: --now is 'noon', which is neither a day nor a time"),
@@ -143,7 +143,7 @@ def test_every_command_has_help_and_all_of_them_json(capsys: pytest.CaptureFixtu
         "version",
     ]
     paths = [[command] for command in commands]
-    paths += [["quarantine", command] for command in ("list", "show", "repair", "readmit", "drop")]
+    paths += [["quarantine", command] for command in ("list", "show", "repair", "readmit", "drop", "export")]
     for path in paths:
         assert asked(*path, "--help") == 0
         assert "--json" in capsys.readouterr().out, path

@@ -1,17 +1,14 @@
-"""What the commands of the quarantine ask the lake for."""
+"""What the commands of the quarantine need beside the lifecycle's own verbs."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dayshift.diagnostics import UsageError, shorten
+from dayshift.diagnostics import UsageError, nearest
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from dayshift.lake import Lake
 
 STATES = ("all", "dropped", "held", "readmitted")
@@ -25,77 +22,32 @@ def lake_in(folder: Path) -> Lake:
     return wiring.lake_of(read_settings(folder), folder.resolve())
 
 
-def rows(lake: Lake, source: str | None, state: str) -> pl.DataFrame:
-    """The rows of a source (all of them when None) in a state, the newest load first.
+def state_of(text: str) -> str | None:
+    """A state, or None for all.
 
     Raises:
         UsageError: DS124, there is no such state.
     """
-    import polars as pl
-
-    if state not in STATES:
-        raise UsageError("DS124", f"no row can be '{state}'", facts=(f"allowed: {', '.join(STATES)}",))
-    found = lake.quarantine()
-    found = found if state == "all" else found.filter(pl.col("state") == state)
-    found = found if source is None else found.filter(pl.col("source") == source)
-    return found.collect().sort("_load", "source", "origin", "row", descending=[True, False, False, False])
+    if text not in STATES:
+        near = nearest(text, STATES)
+        hint = f"--state {near}" if near else None
+        raise UsageError("DS124", f"no row can be '{text}'", facts=(f"allowed: {', '.join(STATES)}",), hint=hint)
+    return None if text == "all" else text
 
 
-def by_id(lake: Lake, ids: Sequence[str]) -> pl.DataFrame:
-    """The rows with these ids, in their order.
+def assignments(changes: Sequence[str]) -> dict[str, str | None]:
+    """What `--set COLUMN=VALUE` says; an empty value makes the column absent.
 
-    Raises:
-        UsageError: DS125, an id is unknown.
-    """
-    import polars as pl
-
-    wanted = list(dict.fromkeys(ids))
-    found = lake.quarantine().filter(pl.col("id").is_in(wanted)).collect()
-    unknown = [one for one in wanted if one not in set(found["id"])]
-    if unknown:
-        held = rows(lake, None, "held")["id"].to_list()
-        fact = f"rows that are held: {shorten(held)}"
-        hint = "dayshift quarantine list --state all"
-        raise UsageError("DS125", f"no row in quarantine has the id '{unknown[0]}'", facts=(fact,), hint=hint)
-    return pl.DataFrame({"id": wanted}).join(found, on="id", how="left", maintain_order="left")
-
-
-def assignments(changes: Sequence[str]) -> dict[str, str]:
-    """What `--set COLUMN=VALUE` says.
-
-    >>> assignments(["amount=12.50"])
-    {'amount': '12.50'}
+    >>> assignments(["amount=12.50", "note="])
+    {'amount': '12.50', 'note': None}
 
     Raises:
         UsageError: DS126, there is no "=".
     """
-    made = {}
+    made: dict[str, str | None] = {}
     for change in changes:
         name, equals, value = change.partition("=")
         if not equals or not name:
             raise UsageError("DS126", f"'{change}' does not say COLUMN=VALUE", hint="--set amount=12.50")
-        made[name] = value
+        made[name] = value or None
     return made
-
-
-def repair(folder: Path, row: str, changes: Sequence[str], now: dt.datetime) -> dict[str, Any]:
-    """Changes values of a held row and has it judged again; what became of it."""
-    from dayshift.cli.reports import plain_values
-    from dayshift.lifecycle import quarantine
-    from dayshift.runtimes.project import open_project
-
-    values = assignments(changes)
-    project = open_project(folder)
-    by_id(project.lake, [row])
-    return plain_values(quarantine.repair(project, row, values, now))
-
-
-def readmit(folder: Path, ids: Sequence[str], now: dt.datetime) -> dict[str, Any]:
-    """Has held rows judged again, by today's contract; what became of them."""
-    from dayshift.cli.reports import plain_values
-    from dayshift.lifecycle import quarantine
-    from dayshift.runtimes.project import open_project
-
-    project = open_project(folder)
-    by_id(project.lake, ids)
-    return plain_values(quarantine.readmit(project, ids, now))

@@ -59,10 +59,14 @@ def run_tables(report: Values, html: Path | None = None) -> list[Table | str]:
 
 
 def _loaded(load: Values) -> Table:
-    rows = [[source.get(name) for name in _COUNTS] for source in load.get("sources", ())]
+    rows = [[source.get(name) for name in _COUNTS] for source in load["sources"]]
     if len(rows) != 1:
-        rows.append(["all", *(load.get(name, 0) for name in _COUNTS[1:])])
+        rows.append(["all", *(_total(load, name) for name in _COUNTS[1:])])
     return table("Rows", _COUNTS, rows)
+
+
+def _total(load: Values, count: str) -> int:
+    return sum(source.get(count, 0) for source in load["sources"])
 
 
 def _signals(monitor: Values | None) -> list[Table | str]:
@@ -240,9 +244,9 @@ def demo_tables(reports: Sequence[Values], folder: Path, page: Path) -> list[Tab
     nights = [
         [
             report["now"][:10],
-            report["load"]["read"],
-            report["load"]["loaded"],
-            report["load"]["quarantined"],
+            _total(report["load"], "read"),
+            _total(report["load"], "loaded"),
+            _total(report["load"], "quarantined"),
             report["features"]["rows"],
             report["labels"]["ripe"],
             report["training"]["version"] if report["training"] else None,
