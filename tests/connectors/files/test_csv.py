@@ -14,7 +14,9 @@ from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import NotReady
 
 
-def read(data: bytes, chunk_rows: int = 1000, **settings: object) -> tuple[list[tuple[int, tuple]], list[tuple[int, str, str]]]:
+def read(
+    data: bytes, chunk_rows: int = 1000, **settings: object
+) -> tuple[list[tuple[int, tuple]], list[tuple[int, str, str]]]:
     rows: list = []
     torn: list = []
     for block in read_csv(io.BytesIO(data), "f.csv", SourceSettings(files="f.csv", **settings), chunk_rows):
@@ -50,9 +52,17 @@ def test_well_formed_text_is_read_as_rfc_4180_says(text: bytes, rows: list) -> N
     [
         (b"a,b\n1\n3,4\n", [(2, ("3", "4"))], [(1, "1 fields, and the header has 2", "1")]),
         (b"a,b\n1,2,3\n3,4\n", [(2, ("3", "4"))], [(1, "3 fields, and the header has 2", "1,2,3")]),
-        (b"a,b\n1,2,3\n3\n", [], [(1, "3 fields, and the header has 2", "1,2,3"), (2, "1 fields, and the header has 2", "3")]),
+        (
+            b"a,b\n1,2,3\n3\n",
+            [],
+            [(1, "3 fields, and the header has 2", "1,2,3"), (2, "1 fields, and the header has 2", "3")],
+        ),
         (b"a,b\n1,\xff\n3,4\n", [(2, ("3", "4"))], [(1, "byte 0xff is not UTF-8", "1,\\xff")]),
-        (b'a,b\n1,x"y\n3,4\n', [(2, ("3", "4"))], [(1, QUOTE := "a quote is never closed, or stands inside a field that is not quoted", '1,x"y')]),
+        (
+            b'a,b\n1,x"y\n3,4\n',
+            [(2, ("3", "4"))],
+            [(1, QUOTE := "a quote is never closed, or stands inside a field that is not quoted", '1,x"y')],
+        ),
         (b'a,b\n1,"2\n3,4\n', [(2, ("3", "4"))], [(1, QUOTE, '1,"2')]),
         (b'a,b\n1,"2"x\n3,"4"\n', [(2, ("3", "4"))], [(1, QUOTE, '1,"2"x')]),
         (b'a,b\n3,"4"\n5,6"\n7,8\n', [(1, ("3", "4")), (3, ("7", "8"))], [(2, QUOTE, '5,6"')]),
