@@ -7,7 +7,7 @@ import pytest
 
 from dayshift.definition.settings import TrainSettings
 from dayshift.diagnostics import DefinitionError, NotReady, Refused
-from dayshift.lifecycle.split import require_enough, ripe_rows, span, split, within_window
+from dayshift.lifecycle.split import needed_since, require_enough, ripe_rows, span, split, within_window
 from tests.lifecycle.worlds import DAY, START, classifier, features, labels
 
 PIPELINE = classifier()
@@ -58,6 +58,20 @@ def test_the_window_is_counted_back_from_the_newest_training_question() -> None:
     assert found.training.height == 20
     assert within_window(rows, TrainSettings(window="1d")).height == 10
     assert within_window(rows.clear(), TrainSettings(window="1d")).height == 0
+
+
+def test_what_is_not_needed_need_not_be_read() -> None:
+    """With a window, leaving out all questions before `needed_since` changes neither training nor holdout."""
+    settings = TrainSettings(holdout="3d", window="2d")
+    since = needed_since(LABELS, settings, NOW)
+    fewer = ripe_rows(PIPELINE, FEATURES.filter(pl.col("as_of") >= since), LABELS, NOW).frame
+    whole = ripe_rows(PIPELINE, FEATURES, LABELS, NOW).frame
+    assert fewer.height < whole.height
+    assert split(fewer, settings).training.equals(split(whole, settings).training)
+    assert split(fewer, settings).holdout.equals(split(whole, settings).holdout)
+    assert needed_since(LABELS, TrainSettings(), NOW) is None
+    assert needed_since(LABELS, settings, START) is None
+    assert needed_since(pl.DataFrame(), settings, NOW) is None
 
 
 def test_no_ripe_label_says_when_the_first_will_be() -> None:

@@ -50,6 +50,6 @@ def rollback(registry: Registry, name: str, now: datetime) -> Promotion:
     earlier = champion.tags.get(REPLACED, "") if champion else ""
     if champion is None or not earlier:
         reason = "has no champion" if champion is None else f"has no earlier champion than version {champion.version}"
-        raise UsageError("DS650", f"model '{name}' {reason}", hint=f"dayshift promote {name} VERSION")
+        raise UsageError("DS650", f"model '{name}' {reason}", hint="dayshift promote VERSION")
     registry.set_alias(name, CHAMPION, int(earlier))
     return Promotion("rollback", name, int(earlier), champion.version, "done", now)

@@ -98,6 +98,23 @@ def within_window(rows: pl.DataFrame, settings: TrainSettings) -> pl.DataFrame:
     return rows.filter(pl.col("as_of") > newest - timedelta(microseconds=parse_duration(settings.window)))
 
 
+def needed_since(labels: pl.DataFrame, settings: TrainSettings, now: datetime) -> datetime | None:
+    """The time before which no question can train or judge, so that older ones need not be read; None for no limit.
+
+    >>> day = timedelta(days=1)
+    >>> asked = [datetime(2026, 1, 1) + n * day for n in range(10)]
+    >>> labels = pl.DataFrame({"as_of": asked, "ripe_at": [at + 2 * day for at in asked], "label": [True] * 10})
+    >>> needed_since(labels, TrainSettings(holdout="3d", window="2d"), datetime(2026, 2, 1))
+    datetime.datetime(2026, 1, 4, 0, 0)
+    """
+    if settings.window is None or not labels.width:
+        return None
+    ripe = labels.filter(pl.col("ripe_at") <= now, pl.col("label").is_not_null())
+    training = split(ripe, settings).training if ripe.height else ripe
+    oldest: Any = training["as_of"].min()
+    return oldest  # type: ignore[no-any-return]
+
+
 def require_enough(found: Split, ripe: Ripe, settings: TrainSettings, kind: str) -> None:
     """Refuse to train on too little.
 
