@@ -31,6 +31,14 @@ class Cut:
         """Which rows lie in it."""
         return self.from_low & self.before_high
 
+    def holds(self, place: Place) -> bool:
+        """Whether this place lies in it.
+
+        >>> Cut((1, 5), (2, 0)).holds((1, 5)), Cut((1, 5), (2, 0)).holds((2, 0))
+        (True, False)
+        """
+        return (self.low is None or self.low <= place) and (self.high is None or place < self.high)
+
     @property
     def from_low(self) -> pl.Expr:
         """Which rows do not stand before it."""

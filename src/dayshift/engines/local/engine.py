@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
 
 from dayshift.definition import Pipeline
 from dayshift.definition.fingerprint import features_fingerprint
-from dayshift.engines.capabilities import ENGINES, needed, require
+from dayshift.engines.capabilities import ENGINES, Capability, needed, require
 from dayshift.engines.contract import Explanation, Log, Policy
 from dayshift.engines.local import decode, explain, labels, rows
+from dayshift.engines.local.advance import Advance
 from dayshift.engines.local.cuts import of_loads
 from dayshift.engines.local.encode import Stretch, encode
 from dayshift.engines.local.numbering import Numberings
@@ -20,7 +21,9 @@ from dayshift.engines.local.task import Task
 from dayshift.kernel import history
 
 STRETCH = 2_000_000
-"""Questions, or rows of the log, that are taken at a time."""
+"""Questions that history takes at a time."""
+BATCH = 500_000
+"""Rows of the log that an advance takes at a time."""
 
 
 class LocalEngine:
@@ -67,6 +70,14 @@ class LocalEngine:
             found = decode.columns(task, answers, numberings)
         found |= rows.evaluate(task.pipeline.row_features, stretch.asked)
         return decode.table(task, stretch.asked, found, features_fingerprint(task.pipeline), policy)
+
+    def advance(
+        self, pipeline: Pipeline, log: Log, state: bytes | None, *, loads: tuple[int, int]
+    ) -> tuple[Iterator[pl.DataFrame], Callable[[], bytes]]:
+        """As `Engine.advance` says."""
+        require(self, {*needed(pipeline), Capability.ADVANCE})
+        run = Advance(self, Task.of(pipeline, log), log, state, loads, min(self.stretch, BATCH))
+        return iter(run), run.save
 
     def labels(self, pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFrame:
         """As `Engine.labels` says."""

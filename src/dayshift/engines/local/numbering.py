@@ -161,9 +161,10 @@ class Numberings:
         assert isinstance(found, Dictionary)
         return found
 
-    def saved(self) -> dict[tuple[str, ...], bytes]:
-        """Every dictionary as bytes."""
-        return {name: found.save() for name, found in self._all.items() if isinstance(found, Dictionary)}
+    @property
+    def dictionaries(self) -> dict[tuple[str, ...], Dictionary]:
+        """Those that can be saved."""
+        return {name: found for name, found in self._all.items() if isinstance(found, Dictionary)}
 
 
 def stack(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from dayshift.engines.contract import AS_OF, Log
 from dayshift.engines.local import cuts, ticks
 from dayshift.engines.local.cuts import Cut
 from dayshift.engines.local.encode import Stretch, microseconds
-from dayshift.engines.local.order import sort_log
+from dayshift.engines.local.order import order_columns, sort_log
 from dayshift.engines.local.task import Reading, Task
 from dayshift.kernel.arrays import Int64
 
@@ -36,8 +36,8 @@ def stretches(
 def _by_events(task: Task, log: Log, cut: Cut, between: Between, hindsight: bool) -> Iterator[Stretch]:
     asker = task.readings[task.asker]
     if between is None and cut == Cut():
-        frames = {name: _collect(log, reading) for name, reading in task.readings.items()}
-        yield Stretch(frames, _ask(frames[task.asker], asker), np.arange(frames[task.asker].height))
+        frames = {name: collect(log, reading) for name, reading in task.readings.items()}
+        yield Stretch(frames, ask(frames[task.asker], asker), np.arange(frames[task.asker].height))
         return
     chosen = cut.inside & _asked_between(asker, between)
     reach = _reach(log, asker, chosen)
@@ -46,7 +46,7 @@ def _by_events(task: Task, log: Log, cut: Cut, between: Between, hindsight: bool
     frames = {}
     for name, reading in task.readings.items():
         wanted = _in_reach(reading, reach, cut, hindsight)
-        frames[name] = _collect(log, reading, wanted | chosen if reading is asker else wanted)
+        frames[name] = collect(log, reading, wanted | chosen if reading is asker else wanted)
     asked, own = pick(frames[task.asker], chosen, asker)
     yield Stretch(frames, asked, own)
 
@@ -74,20 +74,22 @@ def _in_reach(reading: Reading, reach: tuple[int, int], cut: Cut, hindsight: boo
     return wanted if reading.back_us is None else wanted & (time >= low - reading.back_us)
 
 
-def _collect(log: Log, reading: Reading, wanted: pl.Expr | None = None) -> pl.DataFrame:
+def collect(log: Log, reading: Reading, wanted: pl.Expr | None = None) -> pl.DataFrame:
+    """Some rows of one source, in the log's order."""
     rows = cuts.read(log, reading.source, reading.columns)
     rows = rows if wanted is None else rows.filter(wanted)
     return sort_log(rows.collect(engine="streaming"), reading.source)
 
 
-def _ask(frame: pl.DataFrame, asker: Reading) -> pl.DataFrame:
+def ask(frame: pl.DataFrame, asker: Reading) -> pl.DataFrame:
+    """The questions that all these events ask."""
     return frame if asker.source.time == AS_OF else frame.with_columns(pl.col(asker.source.time).alias(AS_OF))
 
 
 def pick(frame: pl.DataFrame, chosen: pl.Expr, asker: Reading) -> tuple[pl.DataFrame, Int64]:
     """The questions that some of a source's events ask, and the rows of those events."""
     mask = frame.select(pl.repeat(True, pl.len()) & chosen).to_series()
-    return _ask(frame.filter(mask), asker), np.flatnonzero(mask.to_numpy())
+    return ask(frame.filter(mask), asker), np.flatnonzero(mask.to_numpy())
 
 
 def _by_calendar(task: Task, log: Log, cut: Cut, between: Between, most: int, hindsight: bool) -> Iterator[Stretch]:
@@ -99,7 +101,7 @@ def _by_calendar(task: Task, log: Log, cut: Cut, between: Between, most: int, hi
     due = [
         (load, tick)
         for load, tick in ticks.between(calendar, spans, None)
-        if (cut.low is None or (load, tick) >= cut.low) and (between is None or between[0] <= tick < between[1])
+        if cut.holds((load, tick)) and (between is None or between[0] <= tick < between[1])
     ]
     step = max(most // max(entities.height, 1), 1)
     for start in range(0, len(due), step):
@@ -110,7 +112,23 @@ def _by_calendar(task: Task, log: Log, cut: Cut, between: Between, most: int, hi
             part = Cut(None, group[-1])
             reach = (int(times.min()), int(times.max()))
             frames = {
-                name: _collect(log, reading, _in_reach(reading, reach, part, hindsight))
+                name: collect(log, reading, _in_reach(reading, reach, part, hindsight))
                 for name, reading in task.readings.items()
             }
             yield Stretch(frames, asked)
+
+
+def some(task: Task, log: Log, cut: Cut, asked: pl.DataFrame) -> Stretch:
+    """A stretch that answers just these questions of a cut, with all events that their windows can reach."""
+    times = microseconds(asked[AS_OF])
+    reach = (int(times.min()), int(times.max()))
+    frames = {}
+    for name, reading in task.readings.items():
+        wanted = _in_reach(reading, reach, cut, hindsight=False)
+        asks = task.calendar is None and name == task.asker
+        frames[name] = collect(log, reading, wanted | cut.inside if asks else wanted)
+    if task.calendar is not None:
+        return Stretch(frames, asked)
+    places = order_columns(task.readings[task.asker].source)
+    numbered = frames[task.asker].with_row_index("#").join(asked, on=places, how="semi", nulls_equal=True)
+    return Stretch(frames, asked, numbered["#"].sort().cast(pl.Int64).to_numpy())
