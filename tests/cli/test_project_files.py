@@ -36,7 +36,7 @@ def test_the_data_are_the_same_every_time(tmp_path: Path) -> None:
 
 
 def test_disputes_come_after_their_payments(tmp_path: Path) -> None:
-    """Every dispute names a payment that was made before, within the label's two weeks."""
+    """Every dispute names a payment that was made before, within the label's week."""
     write_payments(tmp_path)
     paid, disputed = {}, {}
     for name, found in (("payments", paid), ("disputes", disputed)):

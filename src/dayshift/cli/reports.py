@@ -177,13 +177,13 @@ def why_tables(found: Explanation) -> list[Table | str]:
         facts(
             found.feature,
             {
-                "value": show(found.value),
+                "value": _exact(found.value),
                 "asked for": question,
                 "asked as of": f"{_time(found.as_of_us)}, in load {found.load}",
                 "window": f"{ends[0]}{low}, {_time(found.high_us)}{ends[1]}",
                 "events counted": len(found.counted),
                 "events near it left out": len(found.left_out),
-                "reference": f"{show(found.reference)} ({'equal' if found.equal else 'NOT EQUAL: this is a fault of Dayshift'})",
+                "reference": f"{_exact(found.reference)} ({'equal' if found.equal else 'NOT EQUAL: this is a fault of Dayshift'})",
             },
         )
     ]
@@ -193,10 +193,21 @@ def why_tables(found: Explanation) -> list[Table | str]:
     return made
 
 
+def _exact(value: Any) -> str:
+    """All digits: here a value is proved, not reported."""
+    return repr(value) if isinstance(value, float) else show(value)
+
+
 def _events(title: str, events: Sequence[Values]) -> Table:
     columns = ["event time (UTC)", "known (UTC)", "load", "value", "key"]
     rows = [
-        [_time(event["event_time_us"]), _time(event["known_us"]), event["load"], event["value"], _short(event["key"])]
+        [
+            _time(event["event_time_us"]),
+            _time(event["known_us"]),
+            event["load"],
+            _exact(event["value"]),
+            _short(event["key"]),
+        ]
         for event in events
     ]
     if any(event["reason"] for event in events):

@@ -55,12 +55,12 @@ def _payments(chance: random.Random) -> list[_Paid]:
 def _paid(
     midnight: dt.datetime, usual: Sequence[float], chance: random.Random
 ) -> tuple[dt.datetime, int, str, float, bool]:
-    hour = min(23.99, max(0.0, chance.gauss(14, 5)))
+    hour = chance.gauss(15, 5) % 24
     time = midnight + dt.timedelta(seconds=int(hour * 3600))
     card = chance.randrange(CARDS)
     shop = f"shop-{chance.randrange(SHOPS):02d}"
     factor = chance.lognormvariate(0, 0.7)
-    risk = 0.01 + 0.15 * (shop in RISKY_SHOPS) + 0.10 * (factor > 2.5) + 0.05 * (hour < 6)
+    risk = 0.01 + 0.25 * (shop in RISKY_SHOPS) + 0.20 * (factor > 2.5) + 0.10 * (hour < 5)
     return time, card, shop, round(usual[card] * factor, 2), chance.random() < risk
 
 
@@ -73,7 +73,7 @@ def _disputes(paid: _Paid, chance: random.Random) -> list[tuple[dt.datetime, tup
     reason = "fraud" if paid.fraud else "quality" if chance.random() < 0.005 else None
     if reason is None:
         return []
-    time = paid.time + dt.timedelta(seconds=int(86_400 * min(13.5, 0.5 + chance.expovariate(1 / 4))))
+    time = paid.time + dt.timedelta(seconds=int(86_400 * min(6.5, 0.2 + chance.expovariate(1 / 2))))
     row = (f"p{paid.number:06d}", _text(time), f"card-{paid.card:03d}", paid.shop, reason, f"{paid.amount:.2f}")
     return [(time, row)]
 

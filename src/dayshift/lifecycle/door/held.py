@@ -34,7 +34,7 @@ class Held:
             return
         self.count += rows.height
         origins = [] if "origin" in rows.columns else [pl.lit(origin).alias("origin")]
-        self._open.append(rows.with_columns(pl.lit(self._source).alias("source"), *origins).select(ROW))
+        self._open.append(rows.with_columns(pl.lit(self._source).alias("source"), *origins).select(*ROW))
         if sum(frame.height for frame in self._open) >= _AT_ONCE:
             self._flush()
 
