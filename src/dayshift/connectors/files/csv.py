@@ -15,6 +15,7 @@ from dayshift.diagnostics import Bug, NotReady
 SHOWN_RAW = 2_000
 _SAMPLE = 64 * 1024
 _SMALLEST, _LARGEST = 256 * 1024, 256 << 20
+_MAGIC = (b"\x1f\x8b", b"x\x01", b"x\x9c", b"x\xda", b"\x28\xb5\x2f\xfd")
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
@@ -37,9 +38,13 @@ class Dialect:
 
     def parse(self, data: bytes) -> pl.DataFrame:
         """The records of a well-formed text, all columns as text; an unquoted empty field is null."""
+        disguised = data.startswith(_MAGIC)  # Polars would take the text for compressed bytes
+        if disguised:
+            data = b"".join((self.separator.join(f"c{n}" for n in range(len(self.columns))).encode(), b"\n", data))
         return pl.read_csv(
             io.BytesIO(data),
             has_header=False,
+            skip_rows=int(disguised),
             schema=dict.fromkeys(self.columns, pl.String),
             separator=self.separator,
             null_values=list(self.null_values) or None,

@@ -168,7 +168,7 @@ class Intake:
         self._write_waiting()
         verdict = self._repeated()
         for (file,), rows in verdict.gone().group_by("file"):
-            self._load.discard(self._source.name, int(file), rows["row"])  # type: ignore[call-overload]
+            self._load.discard(self._source.name, int(file), rows["row"])
         conflicts = verdict.conflicting()
         self._hold_conflicts(conflicts)
         known, fresh = self._held.split_known(self._lake)
@@ -211,7 +211,7 @@ class Intake:
 
     def _hold_conflicts(self, conflicts: pl.DataFrame) -> None:
         for (file,), rows in conflicts.group_by("file", maintain_order=True):
-            origin, numbers = self._files[int(file)]  # type: ignore[call-overload]
+            origin, numbers = self._files[int(file)]
             self._held.add(
                 origin, rows.with_columns(pl.Series("row", numbers.at(rows["row"].to_numpy()), dtype=pl.Int64))
             )

@@ -25,6 +25,7 @@ from dayshift.engines.contract import TIME
 
 EXPECTED = "a time such as 2024-03-31 01:59:59.5, 2024-03-31T01:59:59Z, or whole s, ms, µs or ns since 1970"
 _MOST_SHAPES = 8
+_TABLED = (1900, 2099)
 _SHAPE = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?P<sep>[ T])?(?(sep)[0-9]{2}:[0-9]{2}(?P<seconds>:[0-9]{2}(?P<part>\.[0-9]{1,9})?)?"
     r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})?|)"
@@ -129,7 +130,16 @@ def local_to_utc(times: pl.Series, timezone: str) -> pl.Series:
     if timezone == "UTC":
         return times.dt.replace_time_zone("UTC").cast(TIME)
     zoned = times.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
-    return zoned.dt.convert_time_zone("UTC").cast(TIME)
+    found = zoned.dt.convert_time_zone("UTC").cast(TIME)
+    far = ~times.dt.year().is_between(*_TABLED)
+    return _beyond_tables(found, times, far.fill_null(False).arg_true(), timezone) if far.any() else found
+
+
+def _beyond_tables(found: pl.Series, times: pl.Series, far: pl.Series, timezone: str) -> pl.Series:
+    """Polars knows the changes of clocks from a table that ends in 2099; Python from the zone's rule."""
+    values = [_in_zone(when, timezone) for when in times.gather(far)]
+    exact = pl.Series(values, dtype=pl.Int64).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return found.scatter(far, exact)
 
 
 def from_numbers(numbers: pl.Series) -> pl.Series:
