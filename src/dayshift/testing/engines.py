@@ -37,8 +37,11 @@ Row = tuple[Value, ...]
 Ability = Literal["hindsight", "state", "times"]
 """What an engine may lack: answering in hindsight, state that is saved and continued, reading written times."""
 
-ADAPTERS: tuple[str, ...] = ("dayshift.testing.engines:ReferenceAdapter",)
-"""Every engine under test, as `module:name`; colleagues append theirs."""
+ADAPTERS: tuple[str, ...] = (
+    "dayshift.testing.engines:ReferenceAdapter",
+    "dayshift.testing.local_adapter:LocalAdapter",
+)
+"""Every engine under test, as `module:name`; each new one is a line here."""
 
 
 class Gap(Exception):

@@ -131,6 +131,8 @@ class Generated:
         Raises:
             ValueError: a cell is no linear formula, or `k` is needed and not given.
         """
+        if all(self.source.columns[name].type == "str" for name in self.source.key_columns):
+            raise ValueError("a generated key is a number: a text is the same in every event")
         factor, prime = self._permutation(most)
         formulas = {name: self._formula(name, cell) for name, cell in self.cells.items()}
         for i in range(1, most + 1):

@@ -93,17 +93,16 @@ def rows(draw: st.DrawFn, source: Source, number: int, last_load: int = 3) -> St
 
 
 @st.composite
-def features(draw: st.DrawFn, source: Source = TAPS, asker: Source = TAPS) -> WindowFeature:
-    """Any aggregate over any window that has a meaning for questions of `asker`."""
-    name = draw(st.sampled_from(sorted(AGGREGATES)))
+def features(draw: st.DrawFn, name: str, source: Source = TAPS, asker: Source | None = TAPS) -> WindowFeature:
+    """This aggregate over any window that has a meaning when events of `asker` ask, or nobody does (None)."""
     signature = AGGREGATES[name]
     widths = ["1d", *(width for width in WIDTHS if width or signature.unbounded)]
-    delay = draw(st.sampled_from(DELAYS))
+    itself = source is asker and draw(st.booleans())
     over = source.by(*draw(st.sampled_from(KEYS))).over(
         *[width for width in [draw(st.sampled_from(widths))] if width],
-        delay=delay,
+        delay="0s" if itself else draw(st.sampled_from(DELAYS)),
         closed=draw(st.sampled_from(["left", "right"])),
-        including_self=source is asker and delay == "0s" and draw(st.booleans()),
+        including_self=itself,
     )
     arguments: dict[str, Any] = {
         "n": draw(st.integers(1, 3)),
@@ -132,27 +131,19 @@ def cases(draw: st.DrawFn, most_events: int = 12, policy: Any = "as_known") -> D
     """Two sources, some features of both, and either the events of `taps` asking or questions from outside."""
     stored = [draw(rows(TAPS, number)) for number in range(draw(st.integers(1, most_events)))]
     stored += [draw(rows(DOORS, number)) for number in range(draw(st.integers(0, most_events // 2)))]
-    wanted = draw(st.lists(st.one_of(features(TAPS), features(DOORS)), min_size=1, max_size=6))
-    if draw(st.booleans()):
+    asker = draw(st.sampled_from([TAPS, TAPS, None]))
+    names = draw(st.lists(st.sampled_from(sorted(AGGREGATES)), min_size=2, max_size=7, unique=True))
+    wanted = [draw(features(name, draw(st.sampled_from([TAPS, TAPS, DOORS])), asker)) for name in names]
+    if asker:
         entries = log_of({"taps": TAPS, "doors": DOORS}, stored, [])
-        questions = [
-            Question(event.event_time, event.place, event.values, event)
-            for event in entries.events
-            if event.source == "taps"
-        ]
-        predict: Source | None = TAPS
+        asking = (event for event in entries.events if event.source == "taps")
+        questions = [Question(event.event_time, event.place, event.values, event) for event in asking]
     else:
-        wanted = [feature for feature in wanted if not feature.window.including_self] or [_plain()]
         entries, questions = _from_outside(draw, stored)
-        predict = None
     batch = draw(st.sampled_from([0, 1, 2, 3, 7]))
-    case = Case(_numbered(wanted), entries.events, tuple(questions), entries.scales, predict, policy, batch)
+    case = Case(_numbered(wanted), entries.events, tuple(questions), entries.scales, asker, policy, batch)
     starts = sorted({min(e.place for e in case.events if e.load == load) for load in {e.load for e in case.events}})
     return Drawn(case, tuple(starts[1:]))
-
-
-def _plain() -> WindowFeature:
-    return TAPS.by("card").over("1h").count()[0]
 
 
 def _numbered(wanted: Sequence[WindowFeature]) -> tuple[WindowFeature, ...]:
