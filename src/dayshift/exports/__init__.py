@@ -1,1 +1,1 @@
-
+"""Reports as files that other people open: HTML."""

@@ -54,7 +54,7 @@ def _cell(value: Cell | Html) -> str:
     return f'<td class="number">{show(value)}</td>' if number else f"<td>{show(value)}</td>"
 
 
-def tiles(figures: Iterable[tuple[str, Cell, str]]) -> Html:
+def tiles(figures: Iterable[tuple[str, int | float, str]]) -> Html:
     """The figures that come first: name, value, and what it is counted in."""
     made = "".join(
         f"<li><span>{escape(name)}</span><strong>{show(value)}</strong><small>{escape(unit)}</small></li>"
@@ -83,7 +83,8 @@ def line(points: Sequence[tuple[str, float]], title: str, unit: str) -> Html:
     span = (high - low) or 1.0
     step = 600 / (len(points) - 1)
     path = " ".join(
-        f"{'M' if i == 0 else 'L'}{i * step:.1f},{110 - 100 * (value - low) / span:.1f}" for i, value in enumerate(values)
+        f"{'M' if i == 0 else 'L'}{i * step:.1f},{110 - 100 * (value - low) / span:.1f}"
+        for i, value in enumerate(values)
     )
     says = (
         f"{title}: from {values[0]:,.4g} ({points[0][0]}) to {values[-1]:,.4g} ({points[-1][0]}); "

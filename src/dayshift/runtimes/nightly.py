@@ -1,0 +1,128 @@
+"""The night: ingest, features, labels, training when it is due, predictions, delivery, a look at what came out.
+
+Each step is idempotent and knows from the lake itself what it still has to do, so a run that was killed is repaired by
+running again. One run at a time holds the lake. Whatever happens, the ledger gets one record.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dayshift.diagnostics import DayshiftError, to_json
+from dayshift.lifecycle.deliver import DeliveryReport, deliver
+from dayshift.lifecycle.features import update_features
+from dayshift.lifecycle.ingest import LoadReport, ingest
+from dayshift.lifecycle.labels import LabelReport, update_labels
+from dayshift.lifecycle.predictions import update_predictions
+from dayshift.lifecycle.train import TrainReport
+from dayshift.runtimes import calendar, training
+from dayshift.runtimes.meter import Meter
+from dayshift.runtimes.report import RunReport, plain
+from dayshift.runtimes.watch import watch
+
+if TYPE_CHECKING:
+    from dayshift.lifecycle.project import Project
+
+Progress = Callable[[str, int, float], None]
+VERB = "run"
+
+
+def run(project: Project, now: dt.datetime, progress: Progress | None = None) -> RunReport:
+    """Runs the whole night once.
+
+    Args:
+        project: what to run.
+        now: the run's own time (aware, UTC): labels ripen and calendars fall due by it.
+        progress: called with a step's name, the rows so far, and the seconds so far.
+
+    Raises:
+        DayshiftError: whatever stopped the run, after the ledger has recorded it; nothing of a stopped load is visible.
+    """
+    meter = Meter()
+    try:
+        with project.lake.lock():
+            report = _run(project, now, progress or _silent, meter)
+    except DayshiftError as error:
+        detail = {"problems": [to_json(problem) for problem in error.problems], "steps": plain(meter.steps)}
+        project.lake.ledger.append(VERB, "stopped", {**_whose(project), **detail}, now)
+        raise
+    project.lake.ledger.append(VERB, report.outcome, {**_whose(project), **report.to_json()}, now)
+    return report
+
+
+def _run(project: Project, now: dt.datetime, progress: Progress, meter: Meter) -> RunReport:
+    notes: list[str] = []
+    with meter.step("ingest"):
+        load = ingest(project.pipeline, project.settings, project.lake, project.root, now, progress)
+    with meter.step("features"):
+        features = update_features(project)
+    if features.rebuilt:
+        notes.append(f"the engine's state could not be read and was rebuilt from the log ({features.rebuilt})")
+    with meter.step("labels"):
+        labels = update_labels(project, now)
+    with meter.step("train"):
+        trained = _train_when_due(project, now, notes)
+    with meter.step("score"):
+        predictions = update_predictions(project, features.first_load, now)
+    with meter.step("deliver"):
+        deliveries = tuple(deliver(project, delivered_so_far(project)))
+    with meter.step("monitor"):
+        monitor = watch(project, features, now)
+    return _report(project, now, meter, notes, (load, features, labels, trained, predictions, deliveries, monitor))
+
+
+def _report(project: Project, now: dt.datetime, meter: Meter, notes: list[str], parts: tuple[Any, ...]) -> RunReport:
+    load, features, labels, trained, predictions, deliveries, monitor = parts
+    notes += [predictions.note] if predictions.note else []
+    run_id = f"{now:%Y%m%dT%H%M%S}-{project.lake.last_load}"
+    return RunReport(
+        run_id=run_id,
+        pipeline=project.pipeline.name,
+        now=now,
+        outcome="done",
+        load=load,
+        features=features,
+        labels=labels,
+        training=trained,
+        predictions=predictions,
+        deliveries=deliveries,
+        monitor=monitor,
+        steps=tuple(meter.steps),
+        notes=tuple(notes),
+    )
+
+
+def _train_when_due(project: Project, now: dt.datetime, notes: list[str]) -> TrainReport | None:
+    schedule = project.settings.schedule
+    if project.pipeline.model is None or not training.is_due(project, now):
+        return None
+    try:
+        return training.train_now(project, now, trigger=f"calendar: {schedule.train}")
+    except DayshiftError as error:
+        notes.append(f"training was due and did not succeed: {error}")
+        return None
+
+
+def delivered_so_far(project: Project) -> dict[str, int]:
+    """Up to which load each destination has got its rows, from the ledger's runs that finished."""
+    runs = project.lake.ledger.read(verb=VERB)
+    done: dict[str, int] = {}
+    for outcome, detail in zip(runs["outcome"], runs["detail"], strict=True) if runs.height else ():
+        if outcome == "done":
+            for delivery in json.loads(detail).get("deliveries", []):
+                done[delivery["destination"]] = delivery["last_load"]
+    return done
+
+
+def _whose(project: Project) -> dict[str, str]:
+    return {"pipeline": project.pipeline.name, "fingerprint": project.pipeline_fingerprint}
+
+
+def _silent(step: str, rows: int, seconds: float) -> None:
+    """The progress that nobody looks at."""
+
+
+__all__ = ["DeliveryReport", "LabelReport", "LoadReport", "Progress", "calendar", "run"]

@@ -1,0 +1,77 @@
+"""A look at the night against the pipeline's own past: what it saw is kept in the ledger, so no old data is read again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dayshift.definition.metric import metric_named
+from dayshift.lifecycle.accuracy import Accuracy, accuracy
+from dayshift.lifecycle.labels import labelled
+from dayshift.lifecycle.monitor import PAST, Observation, Signal, monitor, observe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dayshift.lifecycle.features import FeatureReport
+    from dayshift.lifecycle.project import Project
+
+VERB = "run"
+LATEST_RIPE = "7d"
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Tonight's observation, its signals against the past nights, and how good served predictions turned out to be."""
+
+    observation: Observation
+    signals: tuple[Signal, ...]
+    accuracy: Accuracy | None
+
+    @property
+    def alarms(self) -> tuple[Signal, ...]:
+        """The signals that ask for a person."""
+        return tuple(signal for signal in self.signals if signal.state == "alarm")
+
+
+def watch(project: Project, features: FeatureReport, now: dt.datetime) -> Watched | None:
+    """Compares tonight's questions with the past nights; None when no question was asked tonight."""
+    if not features.rows:
+        return None
+    tonight = pl.col("_load").is_between(features.first_load, features.last_load)
+    asked = project.features.scan().filter(tonight & (pl.col("_policy") == "as_known")).collect()
+    served = _accuracy(project, now)
+    value = served.score.value if served and served.score else None
+    seen = observe(asked, project.pipeline.columns, _predicted(project, tonight), value)
+    report = monitor(_past(project), seen, metric_named(project.pipeline.metric))
+    return Watched(seen, report.signals, served)
+
+
+def _predicted(project: Project, tonight: pl.Expr) -> NDArray[np.float64] | None:
+    if not project.predictions.exists:
+        return None
+    return project.predictions.scan().filter(tonight).select("prediction").collect()["prediction"].to_numpy()
+
+
+def _accuracy(project: Project, now: dt.datetime) -> Accuracy | None:
+    """Of the predictions whose labels became ripe in the last seven days."""
+    label = project.pipeline.label
+    if label is None or not project.predictions.exists:
+        return None
+    labels = labelled(project)
+    if not labels.height:
+        return None
+    since = now - dt.timedelta(days=8, microseconds=label.ripe_after_us)
+    served = project.predictions.scan().filter(pl.col("as_of") > since).collect()
+    return accuracy(project.pipeline, served, labels, now, LATEST_RIPE)
+
+
+def _past(project: Project) -> list[Observation]:
+    runs = project.lake.ledger.read(verb=VERB).filter(pl.col("outcome") == "done").tail(PAST + 5)
+    found = [json.loads(detail).get("monitor") for detail in runs["detail"]]
+    return [Observation(**seen["observation"]) for seen in found if seen]
