@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from dayshift.definition.column import Column
@@ -110,7 +111,7 @@ class Contract:
         """Float columns rounded, half to even, to multiples of 2**-bits (their own, or those measured)."""
         measured = {**self.bits, **(bits or {})}
         return good.with_columns(
-            _on_grid(pl.col(name), scale_of(column, measured.get(name))).alias(name)
+            _on_grid(good[name], scale_of(column, measured.get(name)))
             for name, column in self.source.columns.items()
             if column.type == "float" and (column.bits is not None or name in measured)
         )
@@ -145,10 +146,17 @@ class Contract:
     def _countable(self, name: str, column: Column) -> Rule:
         it, limit = pl.col(name), limit_of(column)
         if column.type == "int":
-            return Rule("DS356", name, ~it.is_between(-limit + 1, limit - 1), "a whole number below 2**53; an identifier is a str")
+            return Rule(
+                "DS356",
+                name,
+                ~it.is_between(-limit + 1, limit - 1),
+                "a whole number below 2**53; an identifier is a str",
+            )
         scale = 1 if name in self.unmeasured else scale_of(column, self.bits.get(name))
         far = (it * float(scale)).round(0, mode="half_to_even").abs() >= limit
-        shown = f"finite, and below 2**53 / {scale}" if column.type == "float" else f"finite, and below {limit} / {scale}"
+        shown = (
+            f"finite, and below 2**53 / {scale}" if column.type == "float" else f"finite, and below {limit} / {scale}"
+        )
         return Rule("DS356", name, it.is_nan() | it.is_infinite() | far, shown)
 
     def _own(self, column: Column, value: Any) -> Any:
@@ -172,7 +180,9 @@ class Contract:
                 blank[name] = spaces
         return self.on_grid(pl.DataFrame(columns)), blank
 
-    def _of_other_type(self, frame: pl.DataFrame, typed: pl.DataFrame, name: str, blank: Mapping[str, pl.Series]) -> pl.Expr:
+    def _of_other_type(
+        self, frame: pl.DataFrame, typed: pl.DataFrame, name: str, blank: Mapping[str, pl.Series]
+    ) -> pl.Expr:
         """Rows whose value is absent though it must not be, or came and could not be converted."""
         required = not self.source.columns[name].optional or name in self._identity
         if required:
@@ -186,7 +196,9 @@ class Contract:
         rows = []
         flags, values = masks.to_dicts(), raw.to_dicts()
         for number, broken, row in zip(index, flags, values, strict=True):
-            reasons = [reason for name in self.source.columns if broken[f"type:{name}"] for reason in [self._absent(name, row)]]
+            reasons = [
+                reason for name in self.source.columns if broken[f"type:{name}"] for reason in [self._absent(name, row)]
+            ]
             reasons += [
                 (rule.code, f"{rule.column} is {_shown(row.get(rule.column))}, allowed is {rule.allowed}")
                 for n, rule in enumerate(self.rules)
@@ -198,18 +210,35 @@ class Contract:
     def _absent(self, name: str, row: Mapping[str, Any]) -> tuple[str, str]:
         value = row.get(name)
         if value is None or (isinstance(value, str) and not value.strip()):
-            part = "part of the key" if name in self.source.key_columns else "the time" if name == self.source.time else "not optional"
+            part = (
+                "part of the key"
+                if name in self.source.key_columns
+                else "the time"
+                if name == self.source.time
+                else "not optional"
+            )
             return "DS351", f"{name} is absent, and it is {part}"
-        return "DS352", f"{name} is {_shown(value)}, allowed is {expected(self.source.columns[name])}{self._zone_note(name, value)}"
+        return (
+            "DS352",
+            f"{name} is {_shown(value)}, allowed is {expected(self.source.columns[name])}{self._zone_note(name, value)}",
+        )
 
     def _zone_note(self, name: str, value: Any) -> str:
-        if self.source.columns[name].type == "datetime" and isinstance(value, str) and one_time(value, "UTC") is not None:
+        if (
+            self.source.columns[name].type == "datetime"
+            and isinstance(value, str)
+            and one_time(value, "UTC") is not None
+        ):
             return f"; this local time never happened in {self.timezone}"
         return ""
 
 
-def _on_grid(value: pl.Expr, scale: int) -> pl.Expr:
-    return (value * float(scale)).round(0, mode="half_to_even") / float(scale) + 0.0
+def _on_grid(values: pl.Series, scale: int) -> pl.Series:
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = pl.Series(values.name, np.rint(values.to_numpy() * float(scale)) / float(scale) + 0.0)
+    if not values.null_count():
+        return found
+    return found.to_frame().select(pl.when(values.is_not_null()).then(values.name)).to_series().alias(values.name)
 
 
 def _shown(value: Any) -> str:
