@@ -84,5 +84,5 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "installing Dayshift with everything for development into $(VENV) (once)"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[all,demo]" --group dev
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[all,demo,testing]" --group dev
 	@touch "$@" "$(VENV)/.demo"

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def _said(path: Path) -> Iterator[str]:
             yield node.value
 
 
+@cache
 def _used() -> dict[str, str]:
     return {code: relative(path) for path in python_files(SOURCE) for code in _said(path)}
 
