@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from tests import services
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # beside other tests, two threads a model take twice as long as one
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_SLOW)
@@ -65,4 +66,14 @@ def shared_data() -> Path:
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
     if not (folder / "README.md").exists():
         _absent(f"no shared data at {folder}: set DAYSHIFT_SHARED_DATA to its folder", required=bool(named))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a new model registry, to be copied: making its database takes seconds."""
+    from dayshift.learners.registry import Registry
+
+    folder = tmp_path_factory.mktemp("empty") / "registry"
+    assert Registry(folder).versions("nobody") == []
     return folder

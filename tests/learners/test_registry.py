@@ -38,18 +38,10 @@ def model() -> Model:
     return fit(LogisticRegression(), FRAME, ["a"], FRAME["a"] > 0)
 
 
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new registry's folder, to be copied: making the database takes a second."""
-    folder = tmp_path_factory.mktemp("registry") / "registry"
-    assert Registry(folder).champion("late") is None
-    return folder
-
-
 @pytest.fixture
-def registry(empty: Path, tmp_path: Path) -> Registry:
+def registry(empty_registry: Path, tmp_path: Path) -> Registry:
     """A registry of this test's own."""
-    return Registry(Path(shutil.copytree(empty, tmp_path / "registry")))
+    return Registry(Path(shutil.copytree(empty_registry, tmp_path / "registry")))
 
 
 def test_what_was_registered_comes_back(registry: Registry, model: Model) -> None:

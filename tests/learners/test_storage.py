@@ -17,6 +17,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
@@ -49,7 +51,9 @@ ESTIMATORS = [
     (HistGradientBoostingRegressor(max_iter=5), "skops"),
     (GradientBoostingClassifier(n_estimators=5), "skops"),
     (RandomForestClassifier(5), "skops"),
-    (KNeighborsClassifier(), "skops"),
+    (KNeighborsClassifier(algorithm="brute"), "skops"),
+    (BaggingClassifier(max_features=0.5), "skops"),
+    (AdaBoostClassifier(n_estimators=3), "skops"),
     (GaussianNB(), "skops"),
     (MLPClassifier((4,), max_iter=5), "skops"),
     (CalibratedClassifierCV(LinearSVC()), "skops"),
@@ -210,6 +214,12 @@ def test_a_file_that_names_its_own_types_as_safe_is_not_believed(tmp_path: Path)
     with pytest.raises(Refused, match=r"DS611.*Own") as caught:
         storage.load(forged(tmp_path, "model.skops", blob, "skops"))
     assert "not on the list" in str(caught.value)
+
+
+def test_an_index_of_points_is_not_loaded(tmp_path: Path) -> None:
+    """A KD-tree's indices are followed blindly by compiled code; `algorithm="brute"` needs none."""
+    with pytest.raises(DefinitionError, match="DS610"):
+        stored(KNeighborsClassifier(algorithm="kd_tree"), tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "other bytes", "no file", "no json", "bad json", "unknown format"])

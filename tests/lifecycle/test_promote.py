@@ -1,5 +1,6 @@
 """Promotion and its way back."""
 
+import shutil
 from datetime import UTC, datetime
 
 import polars as pl
@@ -14,10 +15,10 @@ from dayshift.lifecycle.promote import promote, rollback
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
-    """A registry of its own."""
-    return Registry(tmp_path_factory.mktemp("promote") / "registry")
+@pytest.fixture
+def registry(empty_registry: Path, tmp_path: Path) -> Registry:
+    """A registry of this test's own."""
+    return Registry(Path(shutil.copytree(empty_registry, tmp_path / "registry")))
 
 
 @pytest.fixture

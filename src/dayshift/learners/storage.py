@@ -3,7 +3,8 @@
 A stored model is a folder: `model.json` (columns, types, how it is stored, checksum) and one file beside it.
 
 - skops: a zip of arrays and named types. Only types on `ALLOWED`, a list in this file, and skops' own list of
-  scikit-learn's and NumPy's types are ever constructed; what the stored file claims to need is never believed.
+  scikit-learn's and NumPy's types are ever constructed; what the stored file claims to need is never believed. Trees,
+  whose indices compiled code follows blindly, are checked after reading (`trees.py`).
 - LightGBM's text and XGBoost's UBJSON: data by nature; used when the estimator itself is theirs.
 - pickle: only when `[registry] allow_pickle = true`, for writing and again for reading.
 
@@ -20,6 +21,7 @@ from typing import Any
 
 from dayshift.diagnostics import DefinitionError, NotReady, Refused, shorten
 from dayshift.learners.estimator import CLASSIFIER, Model
+from dayshift.learners.trees import first_fault
 
 FORMAT = 1
 FILES = {"skops": "model.skops", "lightgbm": "model.txt", "xgboost": "model.ubj", "pickle": "model.pickle"}
@@ -38,10 +40,6 @@ ALLOWED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.feature_selection._univariate_selection.f_regression",
-    "sklearn.metrics._dist_metrics.EuclideanDistance64",
-    "sklearn.metrics._dist_metrics.ManhattanDistance64",
-    "sklearn.neighbors._ball_tree.BallTree",
-    "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     "sklearn.tree._tree.Tree",
@@ -214,7 +212,11 @@ def _skops(blob: bytes, folder: Path) -> Any:
             facts=(f"not on the list: {shorten(foreign)}", f"in {folder}"),
             hint="train again with this version of Dayshift: dayshift train",
         )
-    return skops.io.loads(blob, trusted=list(ALLOWED))
+    estimator = skops.io.loads(blob, trusted=list(ALLOWED))
+    fault = first_fault(estimator)
+    if fault:
+        raise _damaged(folder, fault)
+    return estimator
 
 
 def _lightgbm(blob: bytes) -> LightGBM:
