@@ -4,27 +4,29 @@ For each lane the question's entity has a head; for each span the window's ends 
 each slot reads what it needs at the ends. Windows over the whole past add what was folded. A window that reaches below
 what was evicted flags its question: its values are then worth nothing, and the caller answers it from the log.
 
-`where` = (head, ring, capacity, stride, start, lo, hi, whole past, with own event): a window of one entity.
+`memory` is the state (`layout.py`), `real` the same memory as doubles; `lane`, `span`, `slot`, `column` are offsets into
+it. No function here owns memory, so Numba need not count references (`_nrt=False`), which took half the time. `where` = (head, ring, capacity, stride, start, lo, hi, whole past, with own event): a window of one entity.
 """
 
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from dayshift.kernel import layout as lay
 from dayshift.kernel import rings
 from dayshift.kernel.folds import SUM_FLOAT, SUM_INT, deviation
+from dayshift.kernel.jit import bare
 from dayshift.kernel.numbers import add, divide, magnitude, multiply, subtract
-from dayshift.kernel.stream_sketches import distinct, quantile
+from dayshift.kernel.stream_sketches import distinct, quantile, scratch_words
 
 STEPS = 16
+MISSED, PASSED_SUM, PASSED_SQUARES, NO_ROOM = 1, 2, 3, 4
 
 
-@njit(cache=True, nogil=True)
-def seek(memory: Any, ring: Any, mask: Any, stride: Any, ends: Any, guess: Any, bound: Any) -> Any:
-    """The first place of a ring in [begin, end) = `ends` whose time is >= bound, or end."""
-    begin, end = ends
+@bare
+def seek(memory: Any, shape: Any, begin: Any, end: Any, guess: Any, bound: Any) -> Any:
+    """The first place in [begin, end) of a ring, `shape` = (ring, mask, stride), whose time is >= bound, or end."""
+    ring, mask, stride = shape
     place = min(max(guess, begin), end)
     stop = min(end, place + STEPS)
     while place < stop and memory[ring + (place & mask) * stride] < bound:
@@ -47,7 +49,7 @@ def seek(memory: Any, ring: Any, mask: Any, stride: Any, ends: Any, guess: Any, 
     return begin
 
 
-@njit(cache=True, nogil=True)
+@bare
 def before(memory: Any, where: Any, place: Any, word: Any, origin: Any) -> Any:
     """A prefix's value (its `word` in an entry) before a place; `origin` is where it stands for the first place."""
     if place == where[4]:
@@ -55,14 +57,14 @@ def before(memory: Any, where: Any, place: Any, word: Any, origin: Any) -> Any:
     return memory[where[1] + ((place - 1) & (where[2] - 1)) * where[3] + word]
 
 
-@njit(cache=True, nogil=True)
+@bare
 def sum_fits(memory: Any, where: Any, column: Any, own: Any) -> Any:
     """Whether the sum of a window fits into int64, by adding it up in 128 bits."""
     head, ring, size, stride, _, lo, hi, whole, with_own = where
-    base, prefix = head + column[lay.C_BASE], column[lay.C_PREFIX]
+    base, prefix = head + memory[column + lay.C_BASE], memory[column + lay.C_PREFIX]
     top, zero = np.uint64(63), np.uint64(0)
     high, low = zero, zero
-    if whole:
+    if whole and head > 0:
         high, low = np.uint64(memory[base + lay.BASE_SUM_HIGH]), np.uint64(memory[base + lay.BASE_SUM])
     previous = before(memory, where, lo, prefix, base + lay.ORIGIN) if hi > lo else 0
     for i in range(lo, hi):
@@ -76,12 +78,12 @@ def sum_fits(memory: Any, where: Any, column: Any, own: Any) -> Any:
     return high == zero - (low >> top)
 
 
-@njit(cache=True, nogil=True)
+@bare
 def total(memory: Any, where: Any, column: Any, own: Any) -> Any:
     """(number, sum, whether it fits) of a window's values."""
     head, _, _, _, _, lo, hi, whole, with_own = where
-    base, prefix = head + column[lay.C_BASE], column[lay.C_PREFIX]
-    n, value = hi - lo, 0
+    base, prefix = head + memory[column + lay.C_BASE], memory[column + lay.C_PREFIX]
+    n, value, most = hi - lo, 0, memory[memory[column + lay.C_LARGEST]]
     if n > 0:
         value = before(memory, where, hi, prefix, base + lay.ORIGIN)
         value -= before(memory, where, lo, prefix, base + lay.ORIGIN)
@@ -89,19 +91,17 @@ def total(memory: Any, where: Any, column: Any, own: Any) -> Any:
         n += memory[head + lay.FOLDED]
         value += memory[base + lay.BASE_SUM]
     if with_own:
-        n += 1
-        value += own
-    most = max(float(memory[column[lay.C_LARGEST]]), abs(float(own)) if with_own else 0.0)
-    if most * n >= 9.2e18:
+        n, value, most = n + 1, value + own, max(most, abs(own))
+    if float(most) * float(n) >= 9.2e18:
         return n, value, sum_fits(memory, where, column, own)
     return n, value, True
 
 
-@njit(cache=True, nogil=True)
+@bare
 def squares(memory: Any, where: Any, column: Any, own: Any) -> Any:
     """The sum of the squares of a window's values as (high, low)."""
     head, _, _, _, _, lo, hi, whole, with_own = where
-    base, word = head + column[lay.C_BASE], column[lay.C_SQUARE]
+    base, word = head + memory[column + lay.C_BASE], memory[column + lay.C_SQUARE]
     high, low = np.uint64(0), np.uint64(0)
     if hi > lo:
         origin = base + lay.ORIGIN_SQUARE
@@ -121,210 +121,250 @@ def squares(memory: Any, where: Any, column: Any, own: Any) -> Any:
     return high, low
 
 
-@njit(cache=True, nogil=True)
-def extreme(memory: Any, where: Any, column: Any, tree: Any, own: Any, sign: Any) -> Any:
-    """(value, whether there is one): the smallest (sign 1) or largest (-1) of a window's values; `tree` is its offset."""
+@bare
+def _better(found: Any, some: Any, value: Any, sign: Any) -> Any:
+    if not some:
+        return value
+    return min(found, value) if sign > 0 else max(found, value)
+
+
+@bare
+def extreme(memory: Any, where: Any, column: Any, own: Any, sign: Any) -> Any:
+    """(value, whether there is one): the smallest (sign 1) or largest (-1) of a window's values."""
     head, ring, size, stride, _, lo, hi, whole, with_own = where
-    word = column[lay.C_VALUE]
+    word = memory[column + lay.C_VALUE]
+    tree = ring + size * (stride + memory[column + (lay.C_MIN if sign > 0 else lay.C_MAX)])
     found, some = np.int64(own), with_own > 0
     if whole and head > 0 and memory[head + lay.FOLDED] > 0:
         side = lay.BASE_MIN if sign > 0 else lay.BASE_MAX
-        v = memory[head + column[lay.C_BASE] + side]
-        found = v if not some else (min(found, v) if sign > 0 else max(found, v))
+        found = _better(found, some, memory[head + memory[column + lay.C_BASE] + side], sign)
         some = True
     first, last = lo & (size - 1), (lo & (size - 1)) + hi - lo
     for part in range(2):
-        a = first if part == 0 else 0
-        b = min(last, size) if part == 0 else last - size
-        a, b = a + size, b + size
+        a = size + (first if part == 0 else 0)
+        b = min(last, size) + size if part == 0 else last
         while a < b:
             if a & 1:
-                v = memory[ring + (a - size) * stride + word] if a >= size else memory[tree + a]
-                found = v if not some else (min(found, v) if sign > 0 else max(found, v))
-                some, a = True, a + 1
+                value = memory[ring + (a - size) * stride + word] if a >= size else memory[tree + a]
+                found, some = _better(found, some, value, sign), True
+                a += 1
             if b & 1:
                 b -= 1
-                v = memory[ring + (b - size) * stride + word] if b >= size else memory[tree + b]
-                found = v if not some else (min(found, v) if sign > 0 else max(found, v))
-                some = True
+                value = memory[ring + (b - size) * stride + word] if b >= size else memory[tree + b]
+                found, some = _better(found, some, value, sign), True
             a, b = a >> 1, b >> 1
     return found, some
 
 
-@njit(cache=True, nogil=True)
-def put(out: Any, line: Any, q: Any, value: Any, slot: Any, reals: Any) -> None:
-    """Write a picked value: as it is, or as a fixed-point number."""
-    whole, real, valid = out[0], out[1], out[2]
-    valid[line, q] = 1
-    if slot[lay.K_MODE]:
-        real[line, q] = float(value) / float(slot[lay.K_ODD]) * reals[slot[lay.K_REAL]]
+@bare
+def put(memory: Any, real: Any, slot: Any, nth: Any, value: Any) -> None:
+    """Write a picked value into the answer: as it is, or as a fixed-point number."""
+    at = memory[lay.ANSWER] + memory[slot + lay.K_OUT] + nth
+    memory[at + memory[lay.OUTPUTS]] = 1
+    if memory[slot + lay.K_MODE]:
+        real[at] = float(value) / float(memory[slot + lay.K_ODD]) * real[memory[slot + lay.K_REAL]]
     else:
-        whole[line, q] = value
+        memory[at] = value
 
 
-@njit(cache=True, nogil=True)
-def pick(memory: Any, where: Any, slot: Any, reals: Any, word: Any, own: Any, goal: Any) -> Any:
-    """First and last values (`word` of an entry); `goal` = (out, q). Returns whether an evicted event is missed."""
+@bare
+def pick(memory: Any, real: Any, where: Any, slot: Any, column: Any, own: Any) -> Any:
+    """First and last values; returns whether an evicted event is missed."""
     head, ring, size, stride, _, lo, hi, whole, with_own = where
-    out, q = goal
-    line = slot[lay.K_OUT]
+    word = memory[column + lay.C_VALUE]
     folded = memory[head + lay.FOLDED] if whole and head > 0 else 0
-    if slot[lay.K_CODE] == lay.FIRST:
-        if hi > lo and folded == 0:
-            put(out, line, q, memory[ring + (lo & (size - 1)) * stride + word], slot, reals)
-        elif with_own and folded == 0:
-            put(out, line, q, own, slot, reals)
-        return False
-    for nth in range(slot[lay.K_OUTPUTS]):
-        place = hi - 1 - (nth - (with_own > 0))
-        if with_own and nth == 0:
-            put(out, line, q, own, slot, reals)
-        elif place >= lo:
-            put(out, line + nth, q, memory[ring + (place & (size - 1)) * stride + word], slot, reals)
-        elif folded > 0:
-            return True
-    return False
-
-
-@njit(cache=True, nogil=True)
-def reduce(memory: Any, where: Any, slot: Any, column: Any, reals: Any, row: Any, goal: Any) -> Any:
-    """One slot of one question; returns 0, or 1 where an evicted event is missed, or 2 where a sum passes its bits."""
-    out, q = goal
-    line, code = slot[lay.K_OUT], slot[lay.K_CODE]
-    own = row[column[lay.C_TAPE]] if slot[lay.K_COLUMN] >= 0 else 0
-    head, _, _, stride, _, lo, hi, whole, with_own = where
-    if code == lay.COUNT:
-        out[0][line, q] = hi - lo + (memory[head + lay.FOLDED] if whole and head > 0 else 0) + (with_own > 0)
-    elif code in (lay.SUMS, lay.DEVIATION):
-        return _reduce_sum(memory, where, slot, column, reals, own, goal)
-    elif code in (lay.MINIMUM, lay.MAXIMUM):
-        sign = 1 if code == lay.MINIMUM else -1
-        number = column[lay.C_MIN if sign > 0 else lay.C_MAX]
-        value, some = extreme(memory, where, column, where[1] + where[2] * (stride + number), own, sign)
-        if some:
-            put(out, line, q, value, slot, reals)
-    elif code == lay.SINCE:
-        if with_own:
-            put(out, line, q, 0, slot, reals)
+    if memory[slot + lay.K_CODE] == lay.FIRST:
+        if folded > 0:
+            put(memory, real, slot, 0, memory[head + memory[column + lay.C_BASE] + lay.BASE_FIRST])
         elif hi > lo:
-            put(out, line, q, row[lay.T_AS_OF] - memory[where[1] + ((hi - 1) & (where[2] - 1)) * stride], slot, reals)
-        elif whole and head > 0 and memory[head + lay.FOLDED] > 0:
-            return 1
-    elif code == lay.DISTINCT:
-        out[0][line, q] = distinct(memory, where, slot, column[lay.C_VALUE], reals, own)
-    elif code == lay.QUANTILE:
-        value, some = quantile(memory, where, slot, column[lay.C_VALUE], reals, own)
-        if some:
-            out[1][line, q], out[2][line, q] = value, 1
-    elif code == lay.FIRST and whole and head > 0 and memory[head + lay.FOLDED] > 0:
-        put(out, line, q, memory[head + column[lay.C_BASE] + lay.BASE_FIRST], slot, reals)
-    elif pick(memory, where, slot, reals, column[lay.C_VALUE], own, goal):
-        return 1
+            put(memory, real, slot, 0, memory[ring + (lo & (size - 1)) * stride + word])
+        elif with_own:
+            put(memory, real, slot, 0, own)
+        return 0
+    for nth in range(memory[slot + lay.K_OUTPUTS]):
+        place = hi - 1 - (nth - with_own)
+        if with_own and nth == 0:
+            put(memory, real, slot, 0, own)
+        elif place >= lo:
+            put(memory, real, slot, nth, memory[ring + (place & (size - 1)) * stride + word])
+        elif folded > 0:
+            return MISSED
     return 0
 
 
-@njit(cache=True, nogil=True)
-def _reduce_sum(memory: Any, where: Any, slot: Any, column: Any, reals: Any, own: Any, goal: Any) -> Any:
-    (whole, real, valid, _, parts), q = goal
-    line, odd, factor = slot[lay.K_OUT], slot[lay.K_ODD], reals[slot[lay.K_REAL]]
+@bare
+def since(memory: Any, real: Any, where: Any, slot: Any) -> Any:
+    """The time since the last event; returns whether an evicted event is missed."""
+    head, ring, size, stride, _, lo, hi, whole, with_own = where
+    if with_own:
+        put(memory, real, slot, 0, 0)
+    elif hi > lo:
+        as_of = memory[memory[lay.ROW] + lay.T_AS_OF]
+        put(memory, real, slot, 0, as_of - memory[ring + ((hi - 1) & (size - 1)) * stride])
+    elif whole and head > 0 and memory[head + lay.FOLDED] > 0:
+        return MISSED
+    return 0
+
+
+@bare
+def sums(memory: Any, real: Any, where: Any, slot: Any, column: Any, own: Any) -> Any:
+    """Sums, means and variances; returns what passed its bits, or 0."""
+    at = memory[lay.ANSWER] + memory[slot + lay.K_OUT]
+    check = at + memory[lay.OUTPUTS]
+    odd, factor, mode = memory[slot + lay.K_ODD], real[memory[slot + lay.K_REAL]], memory[slot + lay.K_MODE]
     n, value, fits = total(memory, where, column, own)
     if not fits:
-        return 2
-    if slot[lay.K_CODE] == lay.SUMS:
-        valid[line, q] = n > 0
-        if n > 0 and slot[lay.K_MODE] == SUM_INT:
-            whole[line, q] = value
-        elif n > 0:
-            real[line, q] = divide(value, 1 if slot[lay.K_MODE] == SUM_FLOAT else n, odd, factor)
+        return PASSED_SUM
+    if memory[slot + lay.K_CODE] == lay.SUMS:
+        if n > 0:
+            memory[check] = 1
+            if mode == SUM_INT:
+                memory[at] = value
+            else:
+                real[at] = divide(value, 1 if mode == SUM_FLOAT else n, odd, factor)
         return 0
-    most = max(float(memory[column[lay.C_LARGEST]]), abs(float(own)) if where[8] else 0.0)
-    if n * most * most >= 1.7e38:
-        return 3
+    most = float(max(memory[memory[column + lay.C_LARGEST]], abs(own) if where[8] else 0))
+    if float(n) * most * most >= 1.7e38:
+        return PASSED_SQUARES
     square = squares(memory, where, column, own)
-    result, state = deviation(n, value, square, slot[lay.K_MODE], (odd, factor))
-    real[line, q], valid[line, q] = result, state
-    if state == 2:
-        at = slot[lay.K_PARTS]
-        parts[at, q, 0], parts[at, q, 2] = np.uint64(n), np.uint64(value)
-        parts[at, q, 3], parts[at, q, 4] = square
+    real[at], memory[check] = deviation(n, value, square, mode, (odd, factor))
+    if memory[check] == 2:
+        part = memory[lay.ANSWER] + memory[slot + lay.K_PARTS]
+        memory[part], memory[part + 2] = n, value
+        memory[part + 3], memory[part + 4] = np.int64(square[0]), np.int64(square[1])
     return 0
 
 
-@njit(cache=True, nogil=True)
-def ask(memory: Any, tables: Any, row: Any, out: Any) -> Any:
-    """Answer the question of one row of the tape; returns the slot whose sum passes its bits, or -1."""
-    lanes, spans, slots, columns, reals = tables
-    q, as_of = row[lay.T_ROW], row[lay.T_AS_OF]
-    memory[lay.CLOCK] = max(memory[lay.CLOCK], as_of)
-    for lane in range(lanes.shape[0]):
-        entity = row[lanes[lane, lay.L_ASKED]]
-        if entity < 0:
+@bare
+def reduce(memory: Any, real: Any, where: Any, slot: Any) -> Any:
+    """One slot of one question; returns 0, or why there is no answer."""
+    code, column = memory[slot + lay.K_CODE], memory[slot + lay.K_COLUMN]
+    at = memory[lay.ANSWER] + memory[slot + lay.K_OUT]
+    if code == lay.COUNT:
+        head, _, _, _, _, lo, hi, whole, with_own = where
+        memory[at] = hi - lo + (memory[head + lay.FOLDED] if whole and head > 0 else 0) + with_own
+        return 0
+    if code == lay.SINCE:
+        return since(memory, real, where, slot)
+    own = memory[memory[lay.ROW] + memory[column + lay.C_TAPE]]
+    if code in (lay.SUMS, lay.DEVIATION):
+        return sums(memory, real, where, slot, column, own)
+    if code in (lay.MINIMUM, lay.MAXIMUM):
+        value, some = extreme(memory, where, column, own, 1 if code == lay.MINIMUM else -1)
+        if some:
+            put(memory, real, slot, 0, value)
+        return 0
+    if code in (lay.DISTINCT, lay.QUANTILE):
+        memory[lay.NEED] = scratch_words(where, memory[slot + lay.K_COUNT] if code == lay.DISTINCT else 0)
+        if memory[lay.NEXT] + memory[lay.NEED] > memory.size:
+            return NO_ROOM
+    if code == lay.DISTINCT:
+        memory[at] = distinct(memory, real, where, slot, memory[column + lay.C_VALUE], own)
+        return 0
+    if code == lay.QUANTILE:
+        found, some = quantile(memory, real, where, slot, memory[column + lay.C_VALUE], own)
+        if some:
+            real[at], memory[at + memory[lay.OUTPUTS]] = found, 1
+        return 0
+    return pick(memory, real, where, slot, column, own)
+
+
+@bare
+def ask(memory: Any, real: Any, lane: Any, entity: Any) -> Any:
+    """Answer one lane's slots of the row's question; returns 0, the slot that has no answer for
+    its bits, or -1 where there is no room to work one out."""
+    row, as_of = memory[lay.ROW], memory[memory[lay.ROW] + lay.T_AS_OF]
+    record, stride, missed = memory[lane + lay.L_RECORD], memory[lane + lay.L_STRIDE], False
+    head = rings.find_head(memory, record, entity)
+    ring, size, start, end, evicted = 0, 1, 0, 0, memory[record + lay.FLOOR]
+    if head > 0:
+        ring, size, start = memory[head + lay.RING], memory[head + lay.SIZE], memory[head + lay.START]
+        end, evicted = memory[head + lay.END], memory[head + lay.EVICTED]
+    mask = memory[lane + lay.L_FILTER]
+    asks = memory[row + lay.T_OWN] > 0 and memory[row] == memory[lane + lay.L_SOURCE]
+    asks = asks and (mask < 0 or memory[row + mask] > 0)
+    guess = head + lay.GUESSES
+    for span in range(memory[lane + lay.L_SPAN], memory[lane + lay.L_SPANS], lay.SPAN_WORDS):
+        width = memory[span + lay.S_WIDTH]
+        upper = as_of - memory[span + lay.S_DELAY] + memory[span + lay.S_RIGHT]
+        lo = hi = start
+        if end > start:
+            hi = seek(memory, (ring, size - 1, stride), start, end, memory[guess + 1], upper)
+            memory[guess + 1] = hi
+            if width >= 0:
+                lo = seek(memory, (ring, size - 1, stride), start, hi, memory[guess], upper - width)
+                memory[guess] = lo
+        guess += 2
+        if evicted != lay.NEVER and evicted >= (upper - width if width >= 0 else upper):
+            missed = True
             continue
-        record, stride = lanes[lane, lay.L_RECORD], lanes[lane, lay.L_STRIDE]
-        head = rings.find_head(memory, record, entity)
-        ring, size, start, end, evicted = 0, 1, 0, 0, memory[record + lay.FLOOR]
-        if head > 0:
-            ring, size, start = memory[head + lay.RING], memory[head + lay.SIZE], memory[head + lay.START]
-            end, evicted = memory[head + lay.END], memory[head + lay.EVICTED]
-        mask = lanes[lane, lay.L_FILTER]
-        asks = row[lay.T_OWN] > 0 and row[lay.T_SOURCE] == lanes[lane, lay.L_SOURCE] and (mask < 0 or row[mask] > 0)
-        for number in range(lanes[lane, lay.L_SPAN], lanes[lane, lay.L_SPANS]):
-            width = spans[number, lay.S_WIDTH]
-            upper = as_of - spans[number, lay.S_DELAY] + spans[number, lay.S_RIGHT]
-            lo = hi = start
-            if head > 0 and end > start:
-                guess = head + lay.GUESSES + 2 * (number - lanes[lane, lay.L_SPAN])
-                hi = seek(memory, ring, size - 1, stride, (start, end), memory[guess + 1], upper)
-                memory[guess + 1] = hi
-                if width >= 0:
-                    lo = seek(memory, ring, size - 1, stride, (start, hi), memory[guess], upper - width)
-                    memory[guess] = lo
-            if evicted != lay.NEVER and evicted >= (upper - width if width >= 0 else upper):
-                out[3][q] = 1
-                continue
-            own = asks and spans[number, lay.S_SELF] > 0
-            where = (head, ring, size, stride, start, lo, hi, np.int64(width < 0), np.int64(own))
-            for k in range(spans[number, lay.S_SLOT], spans[number, lay.S_SLOTS]):
-                column = columns[max(slots[k, lay.K_COLUMN], 0)]
-                missed = reduce(memory, where, slots[k], column, reals, row, (out, q))
-                if missed == 1:
-                    out[3][q] = 1
-                elif missed > 1:
-                    memory[lay.NEED] = missed
-                    return k
-    return -1
+        own = asks and memory[span + lay.S_SELF] > 0
+        where = (head, ring, size, stride, start, lo, hi, np.int64(width < 0), np.int64(own))
+        for slot in range(memory[span + lay.S_SLOT], memory[span + lay.S_SLOTS], lay.SLOT_WORDS):
+            why = reduce(memory, real, where, slot)
+            if why == NO_ROOM:
+                return -1
+            if why > MISSED:
+                memory[lay.NEED] = why
+                return slot
+            missed = missed or why == MISSED
+    if missed:
+        memory[memory[lay.ANSWER] + 2 * memory[lay.OUTPUTS]] = 1
+    return 0
 
 
-@njit(cache=True, nogil=True)
-def run(memory: Any, tables: Any, tape: Any, begin: Any, out: Any) -> Any:
-    """Answer and enter the rows of the tape from `begin` on; returns the first row that was not begun.
+@bare
+def step(memory: Any, real: Any) -> Any:
+    """Answer and enter the row at hand; returns whether it was done: there may not be memory, or a sum may pass its bits.
 
-    It stops before a row for which there may not be memory enough (`NEED` says how many words), and where a sum
-    passed its bits (`FAULT` is then the slot's number plus 1).
+    Where there is no memory, `NEED` says how many words it takes, and the row can be taken again; where a sum passed its bits,
+    `FAULT` is its slot.
     """
-    lanes, _, _, columns, _ = tables
+    row = memory[lay.ROW]
+    source, first, last = memory[row], memory[lay.LANES], memory[lay.LANES_END]
+    need = 0
+    for lane in range(first, last, lay.LANE_ROW):
+        entity = memory[row + memory[lane + lay.L_ENTITY]]
+        if source == memory[lane + lay.L_SOURCE] and entity >= 0:
+            need += rings.words_needed(memory, lane, entity)
+    memory[lay.NEED] = need
+    if memory[lay.NEXT] + need > memory.size:
+        return False
+    if memory[row + lay.T_ROW] >= 0:
+        memory[lay.CLOCK] = max(memory[lay.CLOCK], memory[row + lay.T_AS_OF])
+        for lane in range(first, last, lay.LANE_ROW):
+            entity = memory[row + memory[lane + lay.L_ASKED]]
+            fault = ask(memory, real, lane, entity) if entity >= 0 else 0
+            if fault != 0:
+                memory[lay.FAULT] = max(fault, 0)
+                return False
+    for lane in range(first, last, lay.LANE_ROW):
+        entity, mask = memory[row + memory[lane + lay.L_ENTITY]], memory[lane + lay.L_FILTER]
+        if source == memory[lane + lay.L_SOURCE] and entity >= 0 and (mask < 0 or memory[row + mask] > 0):
+            head = rings.find_head(memory, memory[lane + lay.L_RECORD], entity)
+            if head == 0:
+                head = rings.make_head(memory, lane, entity)
+            rings.insert(memory, lane, head, row)
+        rings.sweep(memory, lane)
+    return True
+
+
+@bare
+def run(memory: Any, real: Any, tape: Any, begin: Any, out: Any) -> Any:
+    """Take the rows of the tape from `begin` on; returns the first that was not done (see `step`).
+
+    `out[question]`: values by output line, whether each is valid, whether an evicted event is missed, words of variances.
+    """
+    row, answer, width = memory[lay.ROW], memory[lay.ANSWER], memory[lay.WIDTH]
     for r in range(begin, tape.shape[0]):
-        row = tape[r]
-        source = row[lay.T_SOURCE]
-        need = 0
-        for lane in range(lanes.shape[0]):
-            entity = row[lanes[lane, lay.L_ENTITY]]
-            if source == lanes[lane, lay.L_SOURCE] and entity >= 0:
-                need += rings.words_needed(memory, lanes, lane, entity)
-        memory[lay.NEED] = need
-        if memory[lay.NEXT] + need > memory.size:
+        for w in range(tape.shape[1]):
+            memory[row + w] = tape[r, w]
+        q = memory[row + lay.T_ROW]
+        if q >= 0:
+            memory[answer : answer + width] = 0
+        if not step(memory, real):
             return r
-        if row[lay.T_ROW] >= 0:
-            fault = ask(memory, tables, row, out)
-            if fault >= 0:
-                memory[lay.FAULT] = fault + 1
-                return r
-        for lane in range(lanes.shape[0]):
-            entity, mask = row[lanes[lane, lay.L_ENTITY]], lanes[lane, lay.L_FILTER]
-            if source == lanes[lane, lay.L_SOURCE] and entity >= 0 and (mask < 0 or row[mask] > 0):
-                head = rings.find_head(memory, lanes[lane, lay.L_RECORD], entity)
-                if head == 0:
-                    head = rings.make_head(memory, lanes, lane, entity)
-                rings.insert(memory, lanes, columns, lane, head, row)
-            rings.sweep(memory, lanes, columns, lane)
+        if q >= 0:
+            for w in range(width):
+                out[q, w] = memory[answer + w]
     return tape.shape[0]

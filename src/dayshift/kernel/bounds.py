@@ -8,13 +8,13 @@ Ends move forward with the questions' times, so a step costs little; a question 
 
 from typing import Any
 
-from numba import njit
+from dayshift.kernel.jit import kernel
 
 STEPS = 24
 """So many places an end moves one by one, before it is bisected."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bisect(time: Any, begin: Any, end: Any, bound: Any) -> Any:
     """The first place in [begin, end) whose time is >= bound, or end."""
     while begin < end:
@@ -26,7 +26,7 @@ def bisect(time: Any, begin: Any, end: Any, bound: Any) -> Any:
     return begin
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_bounds(asked: Any, lane: Any, span: Any, out: Any) -> None:
     """Fill `lo, hi, skip, extra` for one span.
 

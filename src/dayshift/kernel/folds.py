@@ -9,15 +9,15 @@ Counts and sums are differences of prefix sums; extremes come from a bottom-up s
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from dayshift.kernel.jit import kernel
 from dayshift.kernel.numbers import add, divide, magnitude, multiply, subtract, variance
 
 SUM_INT, SUM_FLOAT, MEAN = 0, 1, 2
 SAMPLE, ROOT = 1, 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def counts(rows: Any, window: Any, out: Any) -> None:
     """The number of events of each window."""
     lo, hi, skip, extra = window
@@ -25,7 +25,7 @@ def counts(rows: Any, window: Any, out: Any) -> None:
         out[rows[j]] = hi[j] - lo[j] - (skip[j] >= 0) + (extra[j] >= 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> None:
     """Sums or means. `columns` = (prefix, values); `out` = (int64, float64 of the same memory, valid)."""
     lo, hi, skip, extra = window
@@ -54,7 +54,7 @@ def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) 
             real[r] = divide(total, n, odd, factor)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sums_that_pass(rows: Any, window: Any, columns: Any, high: Any) -> Any:
     """The first question whose window's sum does not fit into int64, or -1; `high`: the high words of the prefix sums."""
     lo, hi, skip, extra = window
@@ -74,7 +74,7 @@ def sums_that_pass(rows: Any, window: Any, columns: Any, high: Any) -> Any:
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def deviation(n: Any, total: Any, square: Any, mode: Any, scale: Any) -> Any:
     """(value, state) of a variance or its root; state 0: null, 1: there, 2: needs `exact_variance`."""
     sample = (mode & SAMPLE) != 0
@@ -86,7 +86,7 @@ def deviation(n: Any, total: Any, square: Any, mode: Any, scale: Any) -> Any:
     return (np.sqrt(value) if (mode & ROOT) != 0 else value), 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> Any:
     """Variances. `columns` = (prefix, values, high and low prefix of squares); `out` = (real, state).
 
@@ -117,7 +117,7 @@ def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out:
     return undone
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def parts(rows: Any, window: Any, columns: Any, out: Any) -> None:
     """The words (count, sum, squares) of each window, as `late.late_parts` gives them; the sum's high word stays 0."""
     lo, hi, skip, extra = window
@@ -141,7 +141,7 @@ def parts(rows: Any, window: Any, columns: Any, out: Any) -> None:
         out[j, 0], out[j, 2], out[j, 3], out[j, 4] = np.uint64(n), np.uint64(total), h, l
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def parts_that_pass(rows: Any, words: Any) -> Any:
     """The first question whose sum does not fit into int64, or -1."""
     for j in range(rows.size):
@@ -150,7 +150,7 @@ def parts_that_pass(rows: Any, words: Any) -> Any:
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sums_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> None:
     """Sums or means from the words of each window. `out` as in `sums`."""
     odd, factor = scale
@@ -164,7 +164,7 @@ def sums_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> N
             real[r] = divide(total, n if mode == MEAN else 1, odd, factor)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def deviations_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> Any:
     """Variances from the words of each window; returns how many states are 2."""
     real, state = out
@@ -177,7 +177,7 @@ def deviations_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any
     return undone
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def build_tree(values: Any, sign: Any, tree: Any) -> None:
     """`tree[n + i]` is `sign * values[i]`, `tree[k]` the smaller of its two children; `tree` has 2 n entries.
 
@@ -190,7 +190,7 @@ def build_tree(values: Any, sign: Any, tree: Any) -> None:
         tree[k] = min(tree[2 * k], tree[2 * k + 1])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def smallest(tree: Any, begin: Any, end: Any, found: Any) -> Any:
     """The smallest of `found` and the tree's leaves [begin, end)."""
     n = tree.size >> 1
@@ -207,7 +207,7 @@ def smallest(tree: Any, begin: Any, end: Any, found: Any) -> Any:
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def extremes(rows: Any, window: Any, tree: Any, values: Any, sign: Any, out: Any) -> None:
     """The smallest (sign 1) or largest (-1) value of each window. `out` = (int64, valid)."""
     lo, hi, skip, extra = window
@@ -229,7 +229,7 @@ def extremes(rows: Any, window: Any, tree: Any, values: Any, sign: Any, out: Any
             whole[rows[j]] = found if sign > 0 else ~found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def picks(rows: Any, window: Any, values: Any, nth: Any, out: Any) -> None:
     """The value of the first event (nth -1), or of the nth from the last (0: the last). `out` = (int64, valid)."""
     lo, hi, skip, extra = window

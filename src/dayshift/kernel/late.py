@@ -12,14 +12,14 @@ start, moved, seen): `moved[a]` is the place of the event that arrived at a.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from dayshift.kernel.jit import kernel
 from dayshift.kernel.numbers import add, magnitude, multiply, subtract
 
 _WORDS = 5
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _enter(tree: Any, at: Any, value: Any) -> None:
     """Count a value at a place (from 0): words are count, sum (high, low), squares (high, low)."""
     a = magnitude(value)
@@ -34,7 +34,7 @@ def _enter(tree: Any, at: Any, value: Any) -> None:
         k += k & -k
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _below(tree: Any, end: Any, into: Any) -> None:
     """The words of all places below `end`."""
     into[:] = np.uint64(0)
@@ -46,7 +46,7 @@ def _below(tree: Any, end: Any, into: Any) -> None:
         k -= k & -k
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def late_parts(window: Any, lane: Any, values: Any, out: Any) -> None:
     """Words (count, sum, squares) of each window into `out[row of rows, 5]`.
     `values` may be empty: every value is then 0, and only the count has a meaning.
@@ -80,7 +80,7 @@ def late_parts(window: Any, lane: Any, values: Any, out: Any) -> None:
             out[j, 3], out[j, 4] = add(out[j, 3], out[j, 4], qh, ql)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def late_extremes(rows: Any, window: Any, lane: Any, values: Any, sign: Any, out: Any) -> None:
     """The smallest (sign 1) or largest (-1) value of each window. `out` = (int64, valid), by question."""
     lo, hi, _, extra = window
@@ -121,7 +121,7 @@ def late_extremes(rows: Any, window: Any, lane: Any, values: Any, sign: Any, out
         whole[q] = found if sign > 0 else ~found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _count_below(tree: Any, end: Any) -> Any:
     total, k = 0, end
     while k > 0:
@@ -130,7 +130,7 @@ def _count_below(tree: Any, end: Any) -> Any:
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _find(tree: Any, rank: Any) -> Any:
     """The place of the event that has `rank` events before it."""
     step = 1
@@ -145,7 +145,7 @@ def _find(tree: Any, rank: Any) -> Any:
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def late_picks(rows: Any, window: Any, lane: Any, values: Any, nth: Any, out: Any) -> None:
     """The value of the first event (nth -1), or of the nth from the last (0: the last). `out` = (int64, valid)."""
     lo, hi, _, extra = window

@@ -4,11 +4,17 @@ The state is one array of int64 words, so that saving it is copying it, and a ke
 over. Places in it are offsets. From the front:
 
     header     next free word; the clock (largest as_of seen, microseconds); words needed where there was no room; the
-               slack; the slot whose sum passed its bits
+               slack; the slot whose sum passed its bits; where the tables, the row and the answer stand
+    tables     the plan: lanes, spans, slots, columns, then reals (doubles, bit for bit) that slots point to
+    row        the row of the tape at hand
+    answer     its values by output line, whether each is valid, whether an evicted event is missed, words of variances
+               that pass 128 bits on the way
     columns    for each lane column the largest magnitude seen (a proof that sums fit)
     lanes      for each lane: its directory (entity -> head) with capacity, the sweeping hand, the floor (largest time
                of any event whose entity has been forgotten), free heads, free rings by size, events held
     the rest   directories, heads and rings, as they were needed
+
+One array, and inside it offsets, is also what makes the kernels fast: nothing else need be passed or counted.
 
 A *head* is one entity of one lane: ring, capacity (a power of two), start and end (counting up for ever; place `i` of a
 ring stands at `i mod capacity`), the largest time of an evicted event, the number of folded events, guesses where each
@@ -29,7 +35,7 @@ from dayshift.kernel.sketches import bucket_bounds, bucket_values, linear_table
 NEVER = -(2**63)
 
 # header
-NEXT, CLOCK, NEED, SLACK, FAULT, COLUMNS = range(6)
+NEXT, CLOCK, NEED, SLACK, FAULT, LANES, LANES_END, ROW, ANSWER, OUTPUTS, WIDTH, TABLES = range(12)
 # a lane's record
 DIRECTORY, DIRECTORY_SIZE, HAND, FLOOR, FREE_HEAD, HELD, FREE_RING, LANE_WORDS = 0, 1, 2, 3, 4, 5, 6, 70
 # a head
@@ -39,7 +45,8 @@ RING, SIZE, START, END, EVICTED, FOLDED, GUESSES = 0, 1, 2, 3, 4, 5, 6
 BASE_SUM, BASE_SUM_HIGH, BASE_SQUARE, ORIGIN, ORIGIN_SQUARE = 0, 1, 2, 4, 5
 BASE_MIN, BASE_MAX, BASE_FIRST_TIME, BASE_FIRST, BASE_WORDS = 7, 8, 9, 10, 11
 
-# columns of the tables
+# words of the tables' rows
+LANE_ROW, SPAN_WORDS, SLOT_WORDS, COLUMN_WORDS = 16, 8, 16, 8
 L_ENTITY, L_SOURCE, L_FILTER, L_SPAN, L_SPANS, L_COLUMN, L_COLUMNS, L_STRIDE, L_TREES = range(9)
 L_HEAD, L_HORIZON, L_KEEP, L_UNBOUNDED, L_RECORD, L_ASKED = range(9, 15)
 S_WIDTH, S_DELAY, S_RIGHT, S_SELF, S_SLOT, S_SLOTS = range(6)
@@ -77,18 +84,18 @@ class Tape:
 
 @dataclass(frozen=True)
 class Tables:
-    """`lanes`, `spans`, `slots`, `columns`: int64, one row each; `reals`: parameters and bucket tables of the slots."""
+    """The first words of a state of a plan, and what its caller must know of them.
 
-    lanes: Any
-    spans: Any
-    slots: Any
-    columns: Any
-    reals: Any
+    `words` is the memory of an empty state; `lines[slot]` are the lines of the answer that a slot fills; `parts[slot]`
+    is where in an answer the words of a variance stand, -1 for other slots; `records` where each lane's record stands.
+    """
+
+    words: Any
     tape: Tape
     outputs: int
-    parts: int
-    first_free: int
-    slot_outputs: tuple[tuple[int, ...], ...]
+    lines: tuple[tuple[int, ...], ...]
+    parts: tuple[int, ...]
+    records: tuple[int, ...]
 
 
 class _Build:
@@ -195,28 +202,53 @@ def _code(slot: Slot) -> int:
 
 
 def lay_out(plan: Plan) -> Tables:
-    """The tables of a plan, the same for the same plan."""
+    """The tables of a plan, the same for the same plan, as the memory of an empty state."""
     build = _Build(plan, tuple(sorted({series.source for series in plan.series})))
     for number in range(len(plan.lanes)):
         build.lane(number)
-    at = COLUMNS + len(build.columns)
-    for number, column in enumerate(build.columns):
-        column[C_LARGEST] = COLUMNS + number
-    for lane in build.lanes:
-        lane[L_RECORD], at = at, at + LANE_WORDS
-    return Tables(
-        lanes=_table(build.lanes, L_ASKED + 1),
-        spans=_table(build.spans, S_SLOTS + 1),
-        slots=_table(build.slots, K_PARTS + 1),
-        columns=_table(build.columns, C_LARGEST + 1),
-        reals=np.array(build.reals, np.float64),
-        tape=build.tape,
-        outputs=build.count,
-        parts=build.parts,
-        first_free=at,
-        slot_outputs=tuple(build.outputs),
-    )
+    lanes, spans, slots, columns = build.lanes, build.spans, build.slots, build.columns
+    at_spans = TABLES + LANE_ROW * len(lanes)
+    at_slots = at_spans + SPAN_WORDS * len(spans)
+    at_columns = at_slots + SLOT_WORDS * len(slots)
+    at_reals = at_columns + COLUMN_WORDS * len(columns)
+    row = at_reals + len(build.reals)
+    answer = row + build.tape.width
+    width = 2 * build.count + 1 + 5 * build.parts
+    largest = answer + width
+    records = tuple(largest + len(columns) + LANE_WORDS * number for number in range(len(lanes)))
+    for number, column in enumerate(columns):
+        column[C_LARGEST] = largest + number
+    for lane, record in zip(lanes, records, strict=True):
+        lane[L_RECORD] = record
+        _point(lane, (L_SPAN, L_SPANS), at_spans, SPAN_WORDS)
+        _point(lane, (L_COLUMN, L_COLUMNS), at_columns, COLUMN_WORDS)
+    for span in spans:
+        _point(span, (S_SLOT, S_SLOTS), at_slots, SLOT_WORDS)
+    for slot in slots:
+        if slot[K_COLUMN] >= 0:
+            _point(slot, (K_COLUMN,), at_columns, COLUMN_WORDS)
+        slot[K_REAL] += at_reals
+        slot[K_PARTS] = 2 * build.count + 1 + 5 * slot[K_PARTS] if slot[K_PARTS] >= 0 else -1
+    words = np.zeros(records[-1] + LANE_WORDS if records else largest, np.int64)
+    words[:TABLES] = [words.size, -(2**62), 0, 0, 0, TABLES, at_spans, row, answer, build.count, width]
+    _write(words, TABLES, lanes, LANE_ROW)
+    _write(words, at_spans, spans, SPAN_WORDS)
+    _write(words, at_slots, slots, SLOT_WORDS)
+    _write(words, at_columns, columns, COLUMN_WORDS)
+    words[at_reals:row] = np.array(build.reals, np.float64).view(np.int64)
+    for record in records:
+        words[record + FLOOR] = NEVER
+    parts = {slot[K_OUT]: slot[K_PARTS] for slot in slots}
+    lines = tuple(build.outputs)
+    return Tables(words, build.tape, build.count, lines, tuple(parts[line[0]] for line in lines), records)
 
 
-def _table(rows: list[list[int]], width: int) -> Any:
-    return np.array(rows, np.int64).reshape(len(rows), width)
+def _point(row: list[int], words: tuple[int, ...], table: int, width: int) -> None:
+    """Turn numbers of rows into where they stand."""
+    for word in words:
+        row[word] = table + width * row[word]
+
+
+def _write(words: Any, at: int, rows: list[list[int]], width: int) -> None:
+    for number, row in enumerate(rows):
+        words[at + width * number : at + width * number + len(row)] = row

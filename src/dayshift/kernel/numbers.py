@@ -14,7 +14,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from dayshift.kernel.jit import kernel
 
 EXACT = 2**53
 """Below this magnitude an integer is a double without loss."""
@@ -36,7 +37,7 @@ def fixed_point(scale: int) -> tuple[int, float]:
     return scale >> exponent, 2.0**-exponent
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def multiply(a: Any, b: Any) -> Any:
     """The 128-bit product of two uint64 as (high, low)."""
     a0, a1, b0, b1 = a & _LOW, a >> U32, b & _LOW, b >> U32
@@ -46,7 +47,7 @@ def multiply(a: Any, b: Any) -> Any:
     return a1 * b1 + (mid >> U32) + (other >> U32), (other << U32) | (low & _LOW)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add(ah: Any, al: Any, bh: Any, bl: Any) -> Any:
     """The sum of two 128-bit numbers modulo 2**128."""
     low = al + bl
@@ -54,20 +55,20 @@ def add(ah: Any, al: Any, bh: Any, bl: Any) -> Any:
     return ah + bh + carry, low
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def subtract(ah: Any, al: Any, bh: Any, bl: Any) -> Any:
     """The difference of two 128-bit numbers modulo 2**128."""
     borrow = U1 if al < bl else U0
     return ah - bh - borrow, al - bl
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def magnitude(value: Any) -> Any:
     """|value| of an int64 as uint64; right for -2**63 too."""
     return U0 - np.uint64(value) if value < 0 else np.uint64(value)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bit_length(high: Any, low: Any) -> Any:
     """The position of the highest bit of a 128-bit number, counted from 1; 0 for zero."""
     length: Any = 0
@@ -83,7 +84,7 @@ def bit_length(high: Any, low: Any) -> Any:
     return length + 1 if word != U0 else length
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def shift_left(high: Any, low: Any, by: Any) -> Any:
     """A 128-bit number times 2**by, 0 <= by < 128."""
     if by == 0:
@@ -93,7 +94,7 @@ def shift_left(high: Any, low: Any, by: Any) -> Any:
     return (high << np.uint64(by)) | (low >> np.uint64(64 - by)), low << np.uint64(by)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def divide_wide(nh: Any, nl: Any, dh: Any, dl: Any) -> Any:
     """N / D correctly rounded, for 0 <= N < 2**127 and 0 < D < 2**127 given as two uint64 each."""
     n_bits, d_bits = bit_length(nh, nl), bit_length(dh, dl)
@@ -121,7 +122,7 @@ def divide_wide(nh: Any, nl: Any, dh: Any, dl: Any) -> Any:
     return math.ldexp(float(np.int64(quotient)), exponent - 52)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def divide(total: Any, count: Any, odd: Any, factor: Any) -> Any:
     """`total / (count * odd) * factor` correctly rounded: int64 by positive int64s; `factor` = 2.0**-exponent."""
     if -EXACT <= total <= EXACT and count < _SMALL and odd < _SMALL and count * odd <= EXACT:
@@ -131,7 +132,7 @@ def divide(total: Any, count: Any, odd: Any, factor: Any) -> Any:
     return -value if total < 0 else value
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def variance(count: Any, total: Any, square: Any, scale: Any, sample: Any) -> Any:
     """`(n*Q - S**2) / (n * (n - 1 or n) * scale**2)` correctly rounded, and whether it could be: if not, use `exact`.
 
@@ -170,7 +171,7 @@ def variance(count: Any, total: Any, square: Any, scale: Any, sample: Any) -> An
     return value * (factor * factor), True
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def square_prefix(values: Any, high: Any, low: Any) -> None:
     """Prefix sums of squares: `high[i], low[i]` is the sum of the first i, modulo 2**128; both have n + 1 entries."""
     h, l = U0, U0
@@ -182,7 +183,7 @@ def square_prefix(values: Any, high: Any, low: Any) -> None:
         high[i + 1], low[i + 1] = h, l
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sign_extended_prefix(values: Any, high: Any) -> None:
     """The high words of 128-bit prefix sums of int64 values; the low words are the int64 prefix sums."""
     h, l = U0, U0
@@ -193,7 +194,7 @@ def sign_extended_prefix(values: Any, high: Any) -> None:
         high[i + 1] = h
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def largest(values: Any) -> Any:
     """The largest absolute value; 0 for none."""
     low, high = np.int64(0), np.int64(0)

@@ -4,119 +4,75 @@ An event mostly arrives last and is appended. A late one moves the entries after
 late by. What is older than any window a future question can have (the clock, less the slack, less the lane's longest
 reach) is evicted: folded into the head where some window looks at the whole past, dropped where none does. A late
 event older than that is folded at once. Rings double when full and halve when three quarters empty; a hand sweeps over
-the entities, a step a row, so that those that fell silent are evicted too. `memory` and `tables`: see `layout.py`.
+the entities, a step a row, so that those that fell silent are evicted too. For `memory` see `layout.py`;
+`lane`, `column` (`c`), `head`, `ring` and `row` are offsets into it.
 """
 
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from dayshift.kernel.layout import (
-    BASE_FIRST,
-    BASE_FIRST_TIME,
-    BASE_MAX,
-    BASE_MIN,
-    BASE_SQUARE,
-    BASE_SUM,
-    BASE_SUM_HIGH,
-    C_BASE,
-    C_LARGEST,
-    C_MIN,
-    C_PREFIX,
-    C_SQUARE,
-    C_TAPE,
-    C_VALUE,
-    CLOCK,
-    DIRECTORY,
-    DIRECTORY_SIZE,
-    END,
-    EVICTED,
-    FLOOR,
-    FOLDED,
-    FREE_HEAD,
-    FREE_RING,
-    HAND,
-    HELD,
-    L_COLUMN,
-    L_COLUMNS,
-    L_HEAD,
-    L_HORIZON,
-    L_KEEP,
-    L_RECORD,
-    L_STRIDE,
-    L_TREES,
-    L_UNBOUNDED,
-    NEED,
-    NEVER,
-    NEXT,
-    ORIGIN,
-    ORIGIN_SQUARE,
-    RING,
-    SIZE,
-    SLACK,
-    START,
-    T_TIME,
-)
+from dayshift.kernel import layout as lay
+from dayshift.kernel.jit import bare
 from dayshift.kernel.numbers import add, magnitude, multiply
 
 SMALLEST_RING = 4
 FIRST_DIRECTORY = 64
 
 
-@njit(cache=True, nogil=True)
-def words_needed(memory: Any, lanes: Any, lane: Any, entity: Any) -> Any:
+@bare
+def words_needed(memory: Any, lane: Any, entity: Any) -> Any:
     """How many free words an insertion may take."""
-    record = lanes[lane, L_RECORD]
-    unit = lanes[lane, L_STRIDE] + lanes[lane, L_TREES]
-    new = lanes[lane, L_HEAD] + SMALLEST_RING * unit
-    if entity >= memory[record + DIRECTORY_SIZE]:
+    record = memory[lane + lay.L_RECORD]
+    unit = memory[lane + lay.L_STRIDE] + memory[lane + lay.L_TREES]
+    new = memory[lane + lay.L_HEAD] + SMALLEST_RING * unit
+    if entity >= memory[record + lay.DIRECTORY_SIZE]:
         return 2 * (entity + FIRST_DIRECTORY) + new
-    head = memory[memory[record + DIRECTORY] + entity]
+    head = memory[memory[record + lay.DIRECTORY] + entity]
     if head == 0:
         return new
-    full = memory[head + END] - memory[head + START] >= memory[head + SIZE]
-    return 2 * memory[head + SIZE] * unit if full else 0
+    full = memory[head + lay.END] - memory[head + lay.START] >= memory[head + lay.SIZE]
+    return 2 * memory[head + lay.SIZE] * unit if full else 0
 
 
-@njit(cache=True, nogil=True)
+@bare
 def find_head(memory: Any, record: Any, entity: Any) -> Any:
     """Where an entity's head is; 0 where there is none."""
-    if entity >= memory[record + DIRECTORY_SIZE]:
+    if entity >= memory[record + lay.DIRECTORY_SIZE]:
         return 0
-    return memory[memory[record + DIRECTORY] + entity]
+    return memory[memory[record + lay.DIRECTORY] + entity]
 
 
-@njit(cache=True, nogil=True)
-def make_head(memory: Any, lanes: Any, lane: Any, entity: Any) -> Any:
+@bare
+def make_head(memory: Any, lane: Any, entity: Any) -> Any:
     """A head, with an empty ring, for an entity that has none."""
-    record = lanes[lane, L_RECORD]
-    size = memory[record + DIRECTORY_SIZE]
+    record = memory[lane + lay.L_RECORD]
+    size = memory[record + lay.DIRECTORY_SIZE]
     if entity >= size:
         wider = max(size, FIRST_DIRECTORY)
         while wider <= entity:
             wider *= 2
-        at, old = memory[NEXT], memory[record + DIRECTORY]
+        at, old = memory[lay.NEXT], memory[record + lay.DIRECTORY]
         memory[at : at + wider] = 0
         for i in range(size):
             memory[at + i] = memory[old + i]
-        memory[NEXT] = at + wider
-        memory[record + DIRECTORY], memory[record + DIRECTORY_SIZE] = at, wider
-    head, words = memory[record + FREE_HEAD], lanes[lane, L_HEAD]
+        memory[lay.NEXT] = at + wider
+        memory[record + lay.DIRECTORY], memory[record + lay.DIRECTORY_SIZE] = at, wider
+    head, words = memory[record + lay.FREE_HEAD], memory[lane + lay.L_HEAD]
     if head != 0:
-        memory[record + FREE_HEAD] = memory[head]
+        memory[record + lay.FREE_HEAD] = memory[head]
     else:
-        head = memory[NEXT]
-        memory[NEXT] = head + words
+        head = memory[lay.NEXT]
+        memory[lay.NEXT] = head + words
     memory[head : head + words] = 0
-    memory[memory[record + DIRECTORY] + entity] = head
-    memory[head + EVICTED] = memory[record + FLOOR]
-    memory[head + RING] = _take_ring(memory, lanes, lane, SMALLEST_RING)
-    memory[head + SIZE] = SMALLEST_RING
+    memory[memory[record + lay.DIRECTORY] + entity] = head
+    memory[head + lay.EVICTED] = memory[record + lay.FLOOR]
+    memory[head + lay.RING] = _take_ring(memory, lane, SMALLEST_RING)
+    memory[head + lay.SIZE] = SMALLEST_RING
     return head
 
 
-@njit(cache=True, nogil=True)
+@bare
 def _class(size: Any) -> Any:
     power = 0
     while (1 << power) < size:
@@ -124,49 +80,49 @@ def _class(size: Any) -> Any:
     return power
 
 
-@njit(cache=True, nogil=True)
-def _take_ring(memory: Any, lanes: Any, lane: Any, size: Any) -> Any:
-    free = lanes[lane, L_RECORD] + FREE_RING + _class(size)
+@bare
+def _take_ring(memory: Any, lane: Any, size: Any) -> Any:
+    free = memory[lane + lay.L_RECORD] + lay.FREE_RING + _class(size)
     ring = memory[free]
     if ring != 0:
         memory[free] = memory[ring]
         return ring
-    ring = memory[NEXT]
-    memory[NEXT] = ring + size * (lanes[lane, L_STRIDE] + lanes[lane, L_TREES])
+    ring = memory[lay.NEXT]
+    memory[lay.NEXT] = ring + size * (memory[lane + lay.L_STRIDE] + memory[lane + lay.L_TREES])
     return ring
 
 
-@njit(cache=True, nogil=True)
-def _give_ring(memory: Any, lanes: Any, lane: Any, ring: Any, size: Any) -> None:
-    free = lanes[lane, L_RECORD] + FREE_RING + _class(size)
+@bare
+def _give_ring(memory: Any, lane: Any, ring: Any, size: Any) -> None:
+    free = memory[lane + lay.L_RECORD] + lay.FREE_RING + _class(size)
     memory[ring] = memory[free]
     memory[free] = ring
 
 
-@njit(cache=True, nogil=True)
-def _resize(memory: Any, lanes: Any, columns: Any, lane: Any, head: Any, size: Any) -> None:
+@bare
+def _resize(memory: Any, lane: Any, head: Any, size: Any) -> None:
     """Move a ring's entries into one of another size."""
-    old, old_size, stride = memory[head + RING], memory[head + SIZE], lanes[lane, L_STRIDE]
-    ring = _take_ring(memory, lanes, lane, size)
-    for i in range(memory[head + START], memory[head + END]):
+    old, old_size, stride = memory[head + lay.RING], memory[head + lay.SIZE], memory[lane + lay.L_STRIDE]
+    ring = _take_ring(memory, lane, size)
+    for i in range(memory[head + lay.START], memory[head + lay.END]):
         source, target = old + (i & (old_size - 1)) * stride, ring + (i & (size - 1)) * stride
         for w in range(stride):
             memory[target + w] = memory[source + w]
-    memory[head + RING], memory[head + SIZE] = ring, size
-    _give_ring(memory, lanes, lane, old, old_size)
-    if lanes[lane, L_TREES] > 0:
-        for i in range(memory[head + START], memory[head + END]):
-            touch_trees(memory, lanes, columns, lane, head, i)
+    memory[head + lay.RING], memory[head + lay.SIZE] = ring, size
+    _give_ring(memory, lane, old, old_size)
+    if memory[lane + lay.L_TREES] > 0:
+        for i in range(memory[head + lay.START], memory[head + lay.END]):
+            touch_trees(memory, lane, head, i)
 
 
-@njit(cache=True, nogil=True)
-def touch_trees(memory: Any, lanes: Any, columns: Any, lane: Any, head: Any, place: Any) -> None:
+@bare
+def touch_trees(memory: Any, lane: Any, head: Any, place: Any) -> None:
     """Carry a changed value up the segment trees of its columns."""
-    ring, size, stride = memory[head + RING], memory[head + SIZE], lanes[lane, L_STRIDE]
-    for c in range(lanes[lane, L_COLUMN], lanes[lane, L_COLUMNS]):
-        value = columns[c, C_VALUE]
+    ring, size, stride = memory[head + lay.RING], memory[head + lay.SIZE], memory[lane + lay.L_STRIDE]
+    for c in range(memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS], lay.COLUMN_WORDS):
+        value = memory[c + lay.C_VALUE]
         for side in range(2):
-            number = columns[c, C_MIN + side]
+            number = memory[c + lay.C_MIN + side]
             if number < 0:
                 continue
             tree = ring + size * (stride + number)
@@ -182,32 +138,32 @@ def touch_trees(memory: Any, lanes: Any, columns: Any, lane: Any, head: Any, pla
                 node >>= 1
 
 
-@njit(cache=True, nogil=True)
+@bare
 def fold(memory: Any, column: Any, base: Any, fresh: Any, time: Any, value: Any) -> None:
     """Add an event's value to what a head keeps of the evicted ones; `fresh`: it is the first."""
     v = np.uint64(value)
     sign = np.uint64(0) - (v >> np.uint64(63))
-    high, low = add(np.uint64(memory[base + BASE_SUM_HIGH]), np.uint64(memory[base + BASE_SUM]), sign, v)
-    memory[base + BASE_SUM_HIGH], memory[base + BASE_SUM] = np.int64(high), np.int64(low)
-    if column[C_SQUARE] >= 0:
+    high, low = add(np.uint64(memory[base + lay.BASE_SUM_HIGH]), np.uint64(memory[base + lay.BASE_SUM]), sign, v)
+    memory[base + lay.BASE_SUM_HIGH], memory[base + lay.BASE_SUM] = np.int64(high), np.int64(low)
+    if memory[column + lay.C_SQUARE] >= 0:
         a = magnitude(value)
         qh, ql = multiply(a, a)
-        at = base + BASE_SQUARE
+        at = base + lay.BASE_SQUARE
         qh, ql = add(np.uint64(memory[at]), np.uint64(memory[at + 1]), qh, ql)
         memory[at], memory[at + 1] = np.int64(qh), np.int64(ql)
-    memory[base + BASE_MIN] = value if fresh else min(memory[base + BASE_MIN], value)
-    memory[base + BASE_MAX] = value if fresh else max(memory[base + BASE_MAX], value)
-    if fresh or time < memory[base + BASE_FIRST_TIME]:
-        memory[base + BASE_FIRST_TIME], memory[base + BASE_FIRST] = time, value
+    memory[base + lay.BASE_MIN] = value if fresh else min(memory[base + lay.BASE_MIN], value)
+    memory[base + lay.BASE_MAX] = value if fresh else max(memory[base + lay.BASE_MAX], value)
+    if fresh or time < memory[base + lay.BASE_FIRST_TIME]:
+        memory[base + lay.BASE_FIRST_TIME], memory[base + lay.BASE_FIRST] = time, value
 
 
-@njit(cache=True, nogil=True)
-def evict(memory: Any, lanes: Any, columns: Any, lane: Any, head: Any) -> None:
+@bare
+def evict(memory: Any, lane: Any, head: Any) -> None:
     """Drop or fold what no future question can see, and halve a ring that has become too wide."""
-    cutoff = memory[CLOCK] - memory[SLACK] - lanes[lane, L_HORIZON]
-    keep, unbounded, stride = lanes[lane, L_KEEP], lanes[lane, L_UNBOUNDED] > 0, lanes[lane, L_STRIDE]
-    ring, size, end = memory[head + RING], memory[head + SIZE], memory[head + END]
-    start = memory[head + START]
+    cutoff = memory[lay.CLOCK] - memory[lay.SLACK] - memory[lane + lay.L_HORIZON]
+    keep, unbounded, stride = memory[lane + lay.L_KEEP], memory[lane + lay.L_UNBOUNDED] > 0, memory[lane + lay.L_STRIDE]
+    ring, size, end = memory[head + lay.RING], memory[head + lay.SIZE], memory[head + lay.END]
+    start = memory[head + lay.START]
     first = start
     while start < end:
         if memory[ring + (start & (size - 1)) * stride] >= cutoff:
@@ -216,122 +172,122 @@ def evict(memory: Any, lanes: Any, columns: Any, lane: Any, head: Any) -> None:
         if keep > 0 and (after >= end or memory[ring + (after & (size - 1)) * stride] >= cutoff):
             break
         entry = ring + (start & (size - 1)) * stride
-        for c in range(lanes[lane, L_COLUMN], lanes[lane, L_COLUMNS]):
-            base, prefix = head + columns[c, C_BASE], columns[c, C_PREFIX]
+        for c in range(memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS], lay.COLUMN_WORDS):
+            base, prefix = head + memory[c + lay.C_BASE], memory[c + lay.C_PREFIX]
             if unbounded:
-                at = columns[c, C_VALUE]
-                value = memory[entry + at] if at >= 0 else memory[entry + prefix] - memory[base + ORIGIN]
-                fold(memory, columns[c], base, memory[head + FOLDED] == 0, memory[entry], value)
+                at = memory[c + lay.C_VALUE]
+                value = memory[entry + at] if at >= 0 else memory[entry + prefix] - memory[base + lay.ORIGIN]
+                fold(memory, c, base, memory[head + lay.FOLDED] == 0, memory[entry], value)
             if prefix >= 0:
-                memory[base + ORIGIN] = memory[entry + prefix]
-            if columns[c, C_SQUARE] >= 0:
-                memory[base + ORIGIN_SQUARE] = memory[entry + columns[c, C_SQUARE]]
-                memory[base + ORIGIN_SQUARE + 1] = memory[entry + columns[c, C_SQUARE] + 1]
-        memory[head + EVICTED] = max(memory[head + EVICTED], memory[entry])
-        memory[head + FOLDED] += unbounded
+                memory[base + lay.ORIGIN] = memory[entry + prefix]
+            if memory[c + lay.C_SQUARE] >= 0:
+                memory[base + lay.ORIGIN_SQUARE] = memory[entry + memory[c + lay.C_SQUARE]]
+                memory[base + lay.ORIGIN_SQUARE + 1] = memory[entry + memory[c + lay.C_SQUARE] + 1]
+        memory[head + lay.EVICTED] = max(memory[head + lay.EVICTED], memory[entry])
+        memory[head + lay.FOLDED] += unbounded
         start += 1
-    memory[head + START] = start
-    memory[lanes[lane, L_RECORD] + HELD] -= start - first
+    memory[head + lay.START] = start
+    memory[memory[lane + lay.L_RECORD] + lay.HELD] -= start - first
     if start > first and size > SMALLEST_RING and (end - start) * 4 <= size:
-        unit = stride + lanes[lane, L_TREES]
-        if memory[NEXT] + (size >> 1) * unit + memory[NEED] <= memory.size:
-            _resize(memory, lanes, columns, lane, head, size >> 1)
+        unit = stride + memory[lane + lay.L_TREES]
+        if memory[lay.NEXT] + (size >> 1) * unit + memory[lay.NEED] <= memory.size:
+            _resize(memory, lane, head, size >> 1)
 
 
-@njit(cache=True, nogil=True)
-def sweep(memory: Any, lanes: Any, columns: Any, lane: Any) -> None:
+@bare
+def sweep(memory: Any, lane: Any) -> None:
     """Evict from the next entity of the lane's directory, and forget it when nothing is left to know."""
-    record = lanes[lane, L_RECORD]
-    size = memory[record + DIRECTORY_SIZE]
+    record = memory[lane + lay.L_RECORD]
+    size = memory[record + lay.DIRECTORY_SIZE]
     if size == 0:
         return
-    hand = memory[record + HAND]
+    hand = memory[record + lay.HAND]
     hand = hand + 1 if hand + 1 < size else 0
-    memory[record + HAND] = hand
-    at = memory[record + DIRECTORY] + hand
+    memory[record + lay.HAND] = hand
+    at = memory[record + lay.DIRECTORY] + hand
     head = memory[at]
     if head == 0:
         return
-    evict(memory, lanes, columns, lane, head)
-    if lanes[lane, L_UNBOUNDED] == 0 and memory[head + START] == memory[head + END]:
-        memory[record + FLOOR] = max(memory[record + FLOOR], memory[head + EVICTED])
-        _give_ring(memory, lanes, lane, memory[head + RING], memory[head + SIZE])
-        memory[head] = memory[record + FREE_HEAD]
-        memory[record + FREE_HEAD] = head
+    evict(memory, lane, head)
+    if memory[lane + lay.L_UNBOUNDED] == 0 and memory[head + lay.START] == memory[head + lay.END]:
+        memory[record + lay.FLOOR] = max(memory[record + lay.FLOOR], memory[head + lay.EVICTED])
+        _give_ring(memory, lane, memory[head + lay.RING], memory[head + lay.SIZE])
+        memory[head] = memory[record + lay.FREE_HEAD]
+        memory[record + lay.FREE_HEAD] = head
         memory[at] = 0
 
 
-@njit(cache=True, nogil=True)
-def insert(memory: Any, lanes: Any, columns: Any, lane: Any, head: Any, row: Any) -> None:
-    """Enter an event, given as a row of the tape, into its entity's ring, after all that happened before it or with it.
+@bare
+def insert(memory: Any, lane: Any, head: Any, row: Any) -> None:
+    """Enter an event, given as a row of the tape in memory, into its entity's ring, after all that happened before it or with it.
 
     An event older than the evicted ones is folded at once; so is one that happened with the last of them, if no entry
     of the same time is left.
     """
-    time, stride = row[T_TIME], lanes[lane, L_STRIDE]
-    evict(memory, lanes, columns, lane, head)
-    first, last = lanes[lane, L_COLUMN], lanes[lane, L_COLUMNS]
-    for c in range(first, last):
-        at = columns[c, C_LARGEST]
-        memory[at] = max(memory[at], abs(row[columns[c, C_TAPE]]))
-    start, end, evicted = memory[head + START], memory[head + END], memory[head + EVICTED]
-    ring, size = memory[head + RING], memory[head + SIZE]
+    time, stride = memory[row + lay.T_TIME], memory[lane + lay.L_STRIDE]
+    evict(memory, lane, head)
+    first, last = memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS]
+    for c in range(first, last, lay.COLUMN_WORDS):
+        at = memory[c + lay.C_LARGEST]
+        memory[at] = max(memory[at], abs(memory[row + memory[c + lay.C_TAPE]]))
+    start, end, evicted = memory[head + lay.START], memory[head + lay.END], memory[head + lay.EVICTED]
+    ring, size = memory[head + lay.RING], memory[head + lay.SIZE]
     if (
-        evicted != NEVER
+        evicted != lay.NEVER
         and time <= evicted
         and (time < evicted or start == end or memory[ring + (start & (size - 1)) * stride] > evicted)
     ):
-        if lanes[lane, L_UNBOUNDED] > 0:
-            for c in range(first, last):
-                value = row[columns[c, C_TAPE]]
-                fold(memory, columns[c], head + columns[c, C_BASE], memory[head + FOLDED] == 0, time, value)
-            memory[head + FOLDED] += 1
+        if memory[lane + lay.L_UNBOUNDED] > 0:
+            for c in range(first, last, lay.COLUMN_WORDS):
+                value = memory[row + memory[c + lay.C_TAPE]]
+                fold(memory, c, head + memory[c + lay.C_BASE], memory[head + lay.FOLDED] == 0, time, value)
+            memory[head + lay.FOLDED] += 1
         return
     if end - start == size:
-        _resize(memory, lanes, columns, lane, head, 2 * size)
-        ring, size = memory[head + RING], memory[head + SIZE]
+        _resize(memory, lane, head, 2 * size)
+        ring, size = memory[head + lay.RING], memory[head + lay.SIZE]
     place = end
     while place > start and memory[ring + ((place - 1) & (size - 1)) * stride] > time:
         place -= 1
-    memory[head + END] = end + 1
-    memory[lanes[lane, L_RECORD] + HELD] += 1
+    memory[head + lay.END] = end + 1
+    memory[memory[lane + lay.L_RECORD] + lay.HELD] += 1
     for i in range(end, place, -1):
         source, target = ring + ((i - 1) & (size - 1)) * stride, ring + (i & (size - 1)) * stride
         for w in range(stride):
             memory[target + w] = memory[source + w]
     entry, before = ring + (place & (size - 1)) * stride, ring + ((place - 1) & (size - 1)) * stride
     memory[entry] = time
-    for c in range(first, last):
-        _write(memory, columns, c, (head, entry, before if place > start else 0), row[columns[c, C_TAPE]])
+    for c in range(first, last, lay.COLUMN_WORDS):
+        _write(memory, c, (head, entry, before if place > start else 0), memory[row + memory[c + lay.C_TAPE]])
         for i in range(place + 1, end + 1):
-            _raise(memory, columns, c, ring + (i & (size - 1)) * stride, row[columns[c, C_TAPE]])
-    if lanes[lane, L_TREES] > 0:
+            _raise(memory, c, ring + (i & (size - 1)) * stride, memory[row + memory[c + lay.C_TAPE]])
+    if memory[lane + lay.L_TREES] > 0:
         for i in range(place, end + 1):
-            touch_trees(memory, lanes, columns, lane, head, i)
+            touch_trees(memory, lane, head, i)
 
 
-@njit(cache=True, nogil=True)
-def _write(memory: Any, columns: Any, c: Any, at: Any, value: Any) -> None:
+@bare
+def _write(memory: Any, c: Any, at: Any, value: Any) -> None:
     """A column's words of a new entry; `at` = (head, entry, the entry before or 0)."""
     head, entry, before = at
-    base = head + columns[c, C_BASE]
-    if columns[c, C_VALUE] >= 0:
-        memory[entry + columns[c, C_VALUE]] = value
-    prefix, square = columns[c, C_PREFIX], columns[c, C_SQUARE]
+    base = head + memory[c + lay.C_BASE]
+    if memory[c + lay.C_VALUE] >= 0:
+        memory[entry + memory[c + lay.C_VALUE]] = value
+    prefix, square = memory[c + lay.C_PREFIX], memory[c + lay.C_SQUARE]
     if prefix >= 0:
-        memory[entry + prefix] = value + (memory[before + prefix] if before else memory[base + ORIGIN])
+        memory[entry + prefix] = value + (memory[before + prefix] if before else memory[base + lay.ORIGIN])
     if square >= 0:
-        old = before + square if before else base + ORIGIN_SQUARE
+        old = before + square if before else base + lay.ORIGIN_SQUARE
         a = magnitude(value)
         qh, ql = multiply(a, a)
         qh, ql = add(np.uint64(memory[old]), np.uint64(memory[old + 1]), qh, ql)
         memory[entry + square], memory[entry + square + 1] = np.int64(qh), np.int64(ql)
 
 
-@njit(cache=True, nogil=True)
-def _raise(memory: Any, columns: Any, c: Any, entry: Any, value: Any) -> None:
+@bare
+def _raise(memory: Any, c: Any, entry: Any, value: Any) -> None:
     """Let the prefix sums of a later entry count one more value."""
-    prefix, square = columns[c, C_PREFIX], columns[c, C_SQUARE]
+    prefix, square = memory[c + lay.C_PREFIX], memory[c + lay.C_SQUARE]
     if prefix >= 0:
         memory[entry + prefix] += value
     if square >= 0:

@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from dayshift.kernel.jit import kernel
 from dayshift.semantics.aggregates.distinct_count import ALPHA_MM, LINEAR_UP_TO, linear_counts
 from dayshift.semantics.aggregates.quantile import bounds, gamma
 
@@ -59,7 +59,7 @@ def mix(codes: Any) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def splitmix(code: Any) -> Any:
     """The hash of one int64 code, as int64."""
     z = np.uint64(code)
@@ -68,13 +68,13 @@ def splitmix(code: Any) -> Any:
     return np.int64(z ^ (z >> np.uint64(31)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _mix(codes: Any, out: Any) -> None:
     for i in range(codes.size):
         out[i] = splitmix(codes[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def register_of(hashed: Any) -> Any:
     """`register * 54 + rank` of a 64-bit hash."""
     h = np.uint64(hashed)
@@ -93,13 +93,13 @@ def cells(hashes: Any) -> Any:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _fill_cells(hashes: Any, out: Any) -> None:
     for i in range(hashes.size):
         out[i] = register_of(hashes[i])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _change_register(cell: Any, by: Any, state: Any) -> None:
     """A different value comes to (by 1) or leaves (by -1) a (register, rank)."""
     _, ranks, held, histogram, _ = state
@@ -118,7 +118,7 @@ def _change_register(cell: Any, by: Any, state: Any) -> None:
         held[register] = now
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def change(code: Any, by: Any, cells: Any, state: Any) -> None:
     """Add (by 1) or remove (by -1) one event. `cells` is empty for quantiles, else the (register, rank) by code.
 
@@ -140,7 +140,7 @@ def change(code: Any, by: Any, cells: Any, state: Any) -> None:
         _change_register(cells[code], by, state)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def estimate(histogram: Any, linear: Any) -> Any:
     """HyperLogLog's estimate from how many registers hold each rank."""
     s = float(histogram[RANKS - 1])
@@ -152,7 +152,7 @@ def estimate(histogram: Any, linear: Any) -> Any:
     return np.int64(np.rint(raw))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bucket_at(counts: Any, rank: Any) -> Any:
     """The first code whose cumulative count exceeds the rank."""
     step = 1
@@ -167,7 +167,7 @@ def bucket_at(counts: Any, rank: Any) -> Any:
     return at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def walk(rows: Any, window: Any, lane: Any, codes: Any, state: Any, rule: Any, out: Any) -> None:
     """Answer all questions in `rows` by sliding one multiset.
 
@@ -226,7 +226,7 @@ def walk(rows: Any, window: Any, lane: Any, codes: Any, state: Any, rule: Any, o
             change(placed[extra[j]], -1, cells, state)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _read(row: Any, cells: Any, state: Any, rule: Any, out: Any) -> None:
     whole, real, valid = out
     bound, linear, q, values = rule

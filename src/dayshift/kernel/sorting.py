@@ -10,10 +10,11 @@ their `arrival` numbers say which of the stretch had arrived.
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from dayshift.kernel.jit import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def count_entities(entity: Any, keep: Any, start: Any) -> None:
     """`start[e]`..`start[e + 1]` is where the rows of entity e stand when sorted; `keep` is empty or says which rows."""
     all_kept = keep.size == 0
@@ -24,7 +25,7 @@ def count_entities(entity: Any, keep: Any, start: Any) -> None:
         start[e] += start[e - 1]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def place_events(events: Any, questions: Any, starts: Any, place: Any, out: Any, hindsight: Any) -> None:
     """Walk events and questions together, in order of position, and sort both by entity.
 
@@ -67,7 +68,7 @@ def place_events(events: Any, questions: Any, starts: Any, place: Any, out: Any,
             same[k] = cursor[e]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def scatter(values: Any, place: Any, out: Any) -> None:
     """`out[place[i]] = values[i]` where the place is not negative."""
     for i in range(values.size):
@@ -75,7 +76,7 @@ def scatter(values: Any, place: Any, out: Any) -> None:
             out[place[i]] = values[i]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def find_late(time: Any, start: Any, late: Any) -> Any:
     """Mark the entities whose events did not come in order of time; returns how many there are."""
     found = 0
@@ -88,7 +89,7 @@ def find_late(time: Any, start: Any, late: Any) -> Any:
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sort_late(time: Any, start: Any, late: Any, moved: Any) -> None:
     """Sort the times of late entities in place by (time, arrival); `moved[p]` is where the event at place p went."""
     for p in range(moved.size):
@@ -103,7 +104,7 @@ def sort_late(time: Any, start: Any, late: Any, moved: Any) -> None:
                 moved[a + order[k]] = a + k
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def follow(place: Any, moved: Any) -> None:
     """Let places follow a move of what stands there."""
     for i in range(place.size):
@@ -111,7 +112,7 @@ def follow(place: Any, moved: Any) -> None:
             place[i] = moved[place[i]]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def invert(moved: Any, arrival: Any) -> None:
     """`arrival[p]`: the place by arrival of the event that now stands at p."""
     for p in range(moved.size):

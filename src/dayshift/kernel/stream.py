@@ -6,6 +6,7 @@ is never given a smaller value but flagged in `unanswerable`, for the caller to 
 """
 
 import hashlib
+import math
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +18,7 @@ from dayshift.kernel import asks, folds, numbers
 from dayshift.kernel import layout as lay
 from dayshift.kernel.arrays import Answer, Events, Questions
 from dayshift.kernel.finish import finish
-from dayshift.kernel.lanes import DEVIATING
-from dayshift.kernel.plan import Plan
+from dayshift.kernel.plan import Plan, Slot
 from dayshift.kernel.slots import MODES, NULLABLE_NOT, refuse_squares, refuse_sum
 from dayshift.kernel.tape import write_tape
 
@@ -26,6 +26,8 @@ MAGIC = b"DAYSHIFT-STATE"
 VERSION = 1
 _HEAD = struct.Struct("<14sH32s32sq")
 _WORDS_AT_FIRST = 4096
+_HINT = "rebuild the state from the log"
+HOUR_US = 3_600_000_000
 
 
 class State:
@@ -42,23 +44,17 @@ class State:
 
     def __init__(self, plan: Plan, *, slack_us: int | None = None) -> None:
         self.plan = plan
-        self._tables = lay.lay_out(plan)
-        tables = self._tables
-        self._args = (tables.lanes, tables.spans, tables.slots, tables.columns, tables.reals)
-        self._memory: Any = np.zeros(tables.first_free + _WORDS_AT_FIRST, np.int64)
-        self._memory[lay.NEXT] = tables.first_free
-        self._memory[lay.CLOCK] = -(2**62)
-        reach = int(tables.lanes[:, lay.L_HORIZON].max(initial=0))
-        self._memory[lay.SLACK] = max(reach // 8, 3_600_000_000) if slack_us is None else slack_us
-        for lane in tables.lanes:
-            self._memory[lane[lay.L_RECORD] + lay.FLOOR] = lay.NEVER
+        self._tables = tables = lay.lay_out(plan)
+        reach = max((max(span.width, 0) + span.delay for span in plan.spans), default=0)
+        self._keep(tables.words)
+        self._memory[lay.SLACK] = max(reach // 8, HOUR_US) if slack_us is None else slack_us
         self.unanswerable: Any = np.zeros(0, np.bool_)
         self._spoiled = False
 
     @property
     def held(self) -> int:
         """How many events the rings hold now, each counted once a lane."""
-        return int(sum(self._memory[lane[lay.L_RECORD] + lay.HELD] for lane in self._tables.lanes))
+        return int(sum(self._memory[record + lay.HELD] for record in self._tables.records))
 
     @property
     def bytes_used(self) -> int:
@@ -76,65 +72,60 @@ class State:
             Refused: DS501, DS502: a window's sum or sum of squares passes its bits. The state is then of no more use.
         """
         tape = write_tape(self.plan, self._tables.tape, events, questions)
-        return self._finish(self._run(tape, questions.time.size))
+        return self._finish(self.run(tape, questions.time.size))
 
-    def _run(self, tape: Any, asked: int) -> tuple[Any, ...]:
+    def run(self, tape: Any, asked: int) -> Any:
+        """Take rows as `tape.write_tape` makes them; the answers as `asks.run` gives them, a row a question."""
         if self._spoiled:
             raise Bug("DS503", "the state was left by an error and cannot go on", hint="restore it from what was saved")
-        whole = np.zeros((self._tables.outputs, asked), np.int64)
-        valid = np.zeros((self._tables.outputs, asked), np.uint8)
-        parts = np.zeros((self._tables.parts, asked, 5), np.uint64)
-        flags = np.zeros(asked, np.bool_)
-        out = (whole, whole.view(np.float64), valid, flags, parts)
-        done = asks.run(self._memory, self._args, tape, 0, out)
+        out = np.empty((asked, int(self._memory[lay.WIDTH])), np.int64)
+        done = asks.run(self._memory, self._real, tape, 0, out)
         while done < tape.shape[0]:
             if self._memory[lay.FAULT]:
                 self._refuse()
-            self._grow()
-            done = asks.run(self._memory, self._args, tape, done, out)
-        self.unanswerable = flags
+            self._keep(self._memory, int(self._memory[lay.NEED]))
+            done = asks.run(self._memory, self._real, tape, done, out)
         return out
 
-    def _grow(self) -> None:
-        memory = self._memory
-        size = max(2 * memory.size, int(memory[lay.NEXT] + memory[lay.NEED]) + _WORDS_AT_FIRST)
-        self._memory = np.zeros(size, np.int64)
-        self._memory[: memory.size] = memory
+    def _keep(self, words: Any, need: int = 0) -> None:
+        """Copy the used words into a memory twice as large, with room for `need` more at least."""
+        used = int(words[lay.NEXT])
+        self._memory = np.zeros(max(2 * used, used + need) + _WORDS_AT_FIRST, np.int64)
+        self._memory[:used] = words[:used]
+        self._real = self._memory.view(np.float64)
 
     def _refuse(self) -> None:
         self._spoiled = True
-        number, kind = int(self._memory[lay.FAULT]) - 1, int(self._memory[lay.NEED])
-        first = int(self._tables.slots[number, lay.K_OUT])
-        slot = next(s for s, lines in zip(self.plan.slots, self._tables.slot_outputs, strict=True) if lines[0] == first)
-        if kind == 2:
+        line = int(self._memory[int(self._memory[lay.FAULT]) + lay.K_OUT])
+        slot = next(s for s, lines in zip(self.plan.slots, self._tables.lines, strict=True) if line in lines)
+        if int(self._memory[lay.NEED]) == asks.PASSED_SUM:
             refuse_sum(slot)
         refuse_squares(slot)
 
-    def _finish(self, out: tuple[Any, ...]) -> list[Answer]:
-        whole, real, valid, _, parts = out
+    def _finish(self, out: Any) -> list[Answer]:
+        outputs = self._tables.outputs
+        whole = np.ascontiguousarray(out.T[:outputs])
+        real = whole.view(np.float64)
+        valid = np.ascontiguousarray(out.T[outputs : 2 * outputs] != 0)
+        self.unanswerable = out[:, 2 * outputs] != 0
         answers = []
-        for slot, lines in zip(self.plan.slots, self._tables.slot_outputs, strict=True):
-            if slot.aggregate in DEVIATING:
-                self._settle(slot, (real[lines[0]], valid[lines[0]]), parts)
+        for number, (slot, lines) in enumerate(zip(self.plan.slots, self._tables.lines, strict=True)):
+            if self._tables.parts[number] >= 0:
+                self._settle(slot, number, real[lines[0]], out)
             values = real if slot.fractional else whole
-            masks: Any = None if slot.aggregate in NULLABLE_NOT else valid.view(np.bool_)
-            answers.append([Answer(values[line], None if masks is None else masks[line]) for line in lines])
+            never_null = slot.aggregate in NULLABLE_NOT
+            answers.append([Answer(values[line], None if never_null else valid[line]) for line in lines])
         return finish(self.plan, answers)
 
-    def _settle(self, slot: Any, target: tuple[Any, Any], parts: Any) -> None:
+    def _settle(self, slot: Slot, number: int, real: Any, out: Any) -> None:
         """Variances that pass 128 bits on the way, in Python's integers."""
-        real, valid = target
-        undone = np.flatnonzero(valid == 2)
-        if undone.size == 0:
-            return
-        number = self._tables.slot_outputs[self.plan.slots.index(slot)][0]
-        row = self._tables.slots[self._tables.slots[:, lay.K_OUT] == number][0]
-        mode = MODES[slot.aggregate]
-        for q in undone:
-            n, _, total, high, low = (int(word) for word in parts[row[lay.K_PARTS], q])
-            total -= (total >> 63) << 64
-            value = numbers.exact_variance(n, total, (high << 64) | low, slot.scale, bool(mode & folds.SAMPLE))
-            real[q], valid[q] = (np.sqrt(value) if mode & folds.ROOT else value), 1
+        state = self._tables.outputs + self._tables.lines[number][0]
+        mode, parts = MODES[slot.aggregate], self._tables.parts[number]
+        for q in np.flatnonzero(out[:, state] == 2):
+            n, _, total, high, low = (int(word) for word in out[q, parts : parts + 5])
+            square = ((high % 2**64) << 64) | (low % 2**64)
+            value = numbers.exact_variance(n, total, square, slot.scale, bool(mode & folds.SAMPLE))
+            real[q] = math.sqrt(value) if mode & folds.ROOT else value
 
     def save(self) -> bytes:
         """Everything, as bytes that only a state of the same plan can be restored from."""
@@ -151,24 +142,25 @@ class State:
         """
         body = _unseal(plan, saved)
         state = cls(plan)
-        memory = np.frombuffer(body, "<i8")
-        state._memory = np.zeros(memory.size + _WORDS_AT_FIRST, np.int64)
-        state._memory[: memory.size] = memory
+        memory = np.frombuffer(body, "<i8").astype(np.int64)
+        tables = slice(lay.LANES, state._tables.words[lay.ROW])
+        if memory.size < tables.stop or not np.array_equal(memory[tables], state._tables.words[tables]):
+            raise Refused("DS510", "the saved state is of another layout", hint=_HINT)
+        state._keep(memory)
         return state
 
 
 def _unseal(plan: Plan, saved: bytes) -> bytes:
-    hint = "rebuild the state from the log"
     if len(saved) < _HEAD.size:
-        raise Refused("DS510", f"the saved state is cut short: {len(saved)} bytes", hint=hint)
+        raise Refused("DS510", f"the saved state is cut short: {len(saved)} bytes", hint=_HINT)
     magic, version, fingerprint, digest, size = _HEAD.unpack_from(saved)
     body = saved[_HEAD.size :]
     if magic != MAGIC or version != VERSION:
         raise Refused(
-            "DS510", "the saved state is of another kind or version", facts=(f"this version is {VERSION}",), hint=hint
+            "DS510", "the saved state is of another kind or version", facts=(f"this version is {VERSION}",), hint=_HINT
         )
     if len(body) != size or hashlib.blake2b(body, digest_size=32).digest() != digest:
-        raise Refused("DS510", "the saved state is damaged: its digest is another", hint=hint)
+        raise Refused("DS510", "the saved state is damaged: its digest is another", hint=_HINT)
     if fingerprint.decode("ascii", "replace") != plan.fingerprint:
         raise Refused(
             "DS511",
@@ -177,6 +169,6 @@ def _unseal(plan: Plan, saved: bytes) -> bytes:
                 f"it has fingerprint {fingerprint.decode('ascii', 'replace')}",
                 f"the features have {plan.fingerprint}",
             ),
-            hint=hint,
+            hint=_HINT,
         )
     return body
