@@ -9,9 +9,11 @@ two that started from the same version with the same `who` cannot both succeed, 
 from __future__ import annotations
 
 import datetime as dt
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction, RemoveAction
 
+_COMMITTED = re.compile(r"\d{20}\.json|\d{20}\.checkpoint.*\.parquet|_last_checkpoint")
 CONFIGURATION = {"delta.logRetentionDuration": "interval 3650 days"}
 
 
@@ -69,7 +72,7 @@ class Delta:
             try:
                 handle = DeltaTable(place.uri, storage_options=place.storage_options)
             except TableNotFoundError as error:
-                if place.path is not None and any((place.path / "_delta_log").iterdir()):
+                if place.path is not None and _has_commits(place.path / "_delta_log"):
                     raise damaged(what, first_line(error)) from error
                 return cls(place, name, None)
             if version is not None:
@@ -126,7 +129,12 @@ class Delta:
         from deltalake import CommitProperties, Transaction
 
         apps = [Transaction(app, number) for app, number in (change.apps or {}).items()]
-        properties = CommitProperties(app_transactions=apps, custom_metadata=dict(change.note or {}))
+        properties = CommitProperties(
+            app_transactions=apps,
+            custom_metadata=dict(change.note or {}),
+            # a table that somebody else began meanwhile must stop us; the library would begin it a second time
+            max_commit_retries=None if self.exists else 0,
+        )
         with guarding(f"committing to table '{self.name}'", f"table '{self.name}'"):
             if self.handle is None:
                 self._create(schema, change, properties)
@@ -171,6 +179,11 @@ class Delta:
         self.handle.alter.add_columns(list(to_delta(fresh).fields))
         if {app: self.number(app) for app in apps} != before:
             raise conflict(f"table '{self.name}'", "it did the same work in between")
+
+
+def _has_commits(log: Path) -> bool:
+    """Whether a log folder holds more than what a commit that was killed left half written."""
+    return any(_COMMITTED.fullmatch(entry.name) for entry in log.iterdir())
 
 
 def _travel(handle: DeltaTable, name: str, version: int | dt.datetime) -> None:

@@ -25,13 +25,13 @@ from dayshift.lake import quarantine, record
 from dayshift.lake.clearing import check_present, clear
 from dayshift.lake.compaction import compact_events, merge_small, vacuum_table
 from dayshift.lake.delta import Commit, Delta
-from dayshift.lake.files import Writer, file_name, new_token
+from dayshift.lake.files import DataFile, Writer, file_name, new_token
 from dayshift.lake.ledger import Ledger
 from dayshift.lake.load import Load
 from dayshift.lake.loads import Loads, last_of, public, sources_of, tokens_of
 from dayshift.lake.lock import Lock
 from dayshift.lake.place import Place, folder_name, place_of
-from dayshift.lake.retention import HORIZON, Retained, delete_older
+from dayshift.lake.retention import HORIZON, Retained, check_whole, delete_older
 from dayshift.lake.scan import scan_loaded, visible
 from dayshift.lake.state import State
 from dayshift.lake.table import Table
@@ -141,20 +141,19 @@ class Lake:
             UsageError: DS408, there is no such load.
         """
         loads = self._loaded()
-        if upto_load is not None:
-            if not 0 <= upto_load <= last_of(loads):
-                raise UsageError(
-                    "DS408",
-                    f"the lake cannot be read as of load {upto_load}",
-                    facts=(f"its loads are 1 to {last_of(loads)}",),
-                )
-            loads = loads.filter(pl.col("load") <= upto_load)
-        columns = record.columns_of(loads, source)
+        if upto_load is not None and not 0 <= upto_load <= last_of(loads):
+            raise UsageError(
+                "DS408",
+                f"the lake cannot be read as of load {upto_load}",
+                facts=(f"its loads are 1 to {last_of(loads)}",),
+            )
+        table, files = self._whole(source, loads)
+        then = loads if upto_load is None else loads.filter(pl.col("load") <= upto_load)
+        columns = record.columns_of(then, source)
         if not columns:
             raise self._no_events(source)
-        table = self._events_table(source)
-        files = visible(table.files(), tokens_of(loads), upto_load)
-        return scan_loaded(table.place, files, columns, upto_load, f"the events of '{source}'")
+        seen = visible(files, tokens_of(then), upto_load)
+        return scan_loaded(table.place, seen, columns, upto_load, f"the events of '{source}'")
 
     def bits(self, source: str) -> dict[str, int]:
         """The measured power of two of the source's float columns, as the first load that saw them measured it."""
@@ -237,8 +236,7 @@ class Lake:
         with self.lock():
             loads = self._loaded()
             for source in self.sources:
-                table = self._events_table(source)
-                files = visible(table.files(), tokens_of(loads))
+                table, files = self._whole(source, loads)
                 count += compact_events(table, files, record.columns_of(loads, source))
             for place, name in self._others():
                 count += merge_small(Delta.open(place, name))
@@ -262,8 +260,7 @@ class Lake:
         with self.lock():
             loads = self._loaded()
             for source in self.sources if events_older_than_us is not None else ():
-                table = self._events_table(source)
-                seen = visible(table.files(), tokens_of(loads))
+                table, seen = self._whole(source, loads)
                 rows[source] = delete_older(table, seen, record.columns_of(loads, source), events_older_than_us or 0)
             if versions_hours is not None:
                 files = sum(vacuum_table(table, versions_hours) for table in self._everything())
@@ -283,6 +280,13 @@ class Lake:
 
     def _events_table(self, source: str) -> Delta:
         return Delta.open(self._place(f"events/{source}"), f"events/{source}")
+
+    def _whole(self, source: str, loads: pl.DataFrame) -> tuple[Delta, list[DataFile]]:
+        """A source's table and its visible files, which hold all that was loaded."""
+        table = self._events_table(source)
+        files = visible(table.files(), tokens_of(loads))
+        check_whole(table, files, int(loads.filter(pl.col("source") == source)["loaded"].sum()))
+        return table, files
 
     def _pending(self, name: str, schema: Mapping[str, pl.DataType], loads: pl.DataFrame) -> pl.LazyFrame:
         table = Delta.open(self._place(name), name)

@@ -170,6 +170,7 @@ class Load:
         self._check_balance(records)
         try:
             self._writer.wait()
+            self._claim.check()
             self._state = "committing"
             for part in [*self._events.values(), *self._held.values()]:
                 self._announce(part)

@@ -83,6 +83,15 @@ class Claim:
         self.rows = rows
         self.number = last_of(rows) + 1
 
+    def check(self) -> None:
+        """Nobody has claimed a load since; what this one wrote is still there.
+
+        Raises:
+            NotReady: DS402.
+        """
+        if self._table.reopen().number(CLAIM) != self._mine:
+            raise conflict("table 'loads'", "another load has begun since this one")
+
     def commit(self, rows: pl.DataFrame) -> None:
         """THE commit: the load's rows appear in `loads`, and with them all that its token wrote.
 

@@ -48,11 +48,12 @@ class Lock:
     def release(self) -> None:
         """Undo one `take`; without one, nothing happens."""
         self._depth = max(0, self._depth - 1)
-        if self._depth == 0:
+        if self._depth == 0 and self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)  # a child that was forked a moment ago may still have the file open
             self.drop()
 
     def drop(self) -> None:
-        """Let go of the file, whatever the depth."""
+        """Let go of the file, whatever the depth, as the end of the process would."""
         if self._file is not None:
             os.close(self._file)
         self._file, self._depth = None, 0

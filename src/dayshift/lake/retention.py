@@ -2,8 +2,8 @@
 
 An event older than the given time is deleted for good once its versions are vacuumed. Which time is safe the caller
 says: every window that may still be asked must lie above it. The table remembers in its own log, in the very commit
-that deletes, from when on it is complete (`Lake.complete_from_us`), so that nobody takes a shortened history for a
-whole one.
+that deletes, from when on it is complete (`Lake.complete_from_us`) and how many events were deleted. So nobody takes
+a shortened history for a whole one, and a reader can count: visible + deleted = loaded, or the table is damaged.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from dayshift.lake.delta import Commit, Delta
-from dayshift.lake.faults import guarding
+from dayshift.lake.faults import damaged, guarding
 from dayshift.lake.files import DataFile, Writer, file_name, new_token
 from dayshift.lake.scan import scan_files
 
-HORIZON = "dayshift.complete_from_us"
+HORIZON, DELETED = "dayshift.complete_from_us", "dayshift.deleted_rows"
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,27 @@ class Retained:
     older_than_us: int | None
     rows: Mapping[str, int]
     files: int
+
+
+def check_whole(table: Delta, files: Sequence[DataFile], loaded: int) -> None:
+    """The visible files hold all events that were loaded and not deleted; only the logs are read for it.
+
+    Args:
+        table: the table of a source's events.
+        files: its files that committed loads wrote.
+        loaded: how many events table `loads` says were loaded.
+
+    Raises:
+        NotReady: DS403, events are missing: a log is not what it was.
+    """
+    if any(file.rows < 0 for file in files):  # another tool wrote a file without counting
+        return
+    rows, deleted = sum(file.rows for file in files), table.number(DELETED) or 0
+    if rows + deleted != loaded:
+        raise damaged(
+            f"table '{table.name}'",
+            f"{loaded} events were loaded and {deleted} deleted on purpose; its log knows {rows}",
+        )
 
 
 def delete_older(table: Delta, files: Sequence[DataFile], schema: Mapping[str, pl.DataType], older_than_us: int) -> int:
@@ -61,7 +82,8 @@ def delete_older(table: Delta, files: Sequence[DataFile], schema: Mapping[str, p
         if gone:
             writer.wait()
             mark = max(older_than_us, table.number(HORIZON) or older_than_us)
-            table.commit(schema, Commit(adds, removes, {HORIZON: mark}))
+            deleted = gone + (table.number(DELETED) or 0)
+            table.commit(schema, Commit(adds, removes, {HORIZON: mark, DELETED: deleted}))
     finally:
         writer.close()
     return gone
