@@ -20,7 +20,7 @@ def compact(
 
     time = now_or(now)
     project = open_project(folder)
-    value = {"files_fewer": project.lake.compact()}
+    value = {"files_rewritten": project.lake.compact()}
     if retain:
         value |= retention_of(project, time)
     emit(value, [facts("", {name.replace("_", " "): number for name, number in value.items()})], as_json=as_json)
