@@ -6,21 +6,29 @@ at places that the case has given; they go in as a stretch that is already read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from dayshift.definition import Calendar, Pipeline, Source
+from dayshift.diagnostics import Refused
 from dayshift.engines.contract import AS_OF, DTYPES, LOAD, POSITION, TIME, FrameLog
+from dayshift.engines.local.advance import Stream
 from dayshift.engines.local.canonical import instants
+from dayshift.engines.local.cuts import Cut
 from dayshift.engines.local.encode import Stretch
 from dayshift.engines.local.engine import LocalEngine
 from dayshift.engines.local.order import order_columns, sort_log
+from dayshift.engines.local.questions import ask, some
 from dayshift.engines.local.task import Task
-from dayshift.semantics.reference import Event
+from dayshift.semantics.reference import Event, Question
 from dayshift.testing.engines import Ability, Case, Gap, Row
+
+Placed = Callable[[Event], tuple[int, int]]
 
 
 class LocalAdapter:
@@ -51,6 +59,91 @@ class LocalAdapter:
         return read_instants(written, kind)
 
 
+class AdvanceAdapter(LocalAdapter):
+    """The local engine as a stream: taken in batches, the state saved and restored between them.
+
+    What is saved is the engine's state and, as the lake would hold them, the events so far: late questions need the log.
+    """
+
+    name = "local-advance"
+    gaps: Mapping[Ability, str] = {"hindsight": "a stream knows what had arrived"}
+
+    def answer(self, case: Case) -> list[Row]:
+        """Every question of the case, its log cut into loads of `batch` entries (none: its own loads)."""
+        if case.policy == "hindsight":
+            raise Gap(self.gaps["hindsight"])
+        return self._rows(case, case, None)[0] if case.questions else []
+
+    def save(self, case: Case) -> bytes:
+        """The state after this part of the log, behind a digest with its events."""
+        body = pickle.dumps((self._rows(case, case, None)[1], case.events))
+        return hashlib.sha256(body).digest() + body
+
+    def resume(self, state: bytes, case: Case) -> list[Row]:
+        """The rest of the log, from the state."""
+        if hashlib.sha256(state[32:]).digest() != state[:32]:
+            raise Refused("DS523", "the saved state is damaged: its digest is another")
+        saved, events = pickle.loads(state[32:])  # noqa: S301
+        return self._rows(replace(case, events=(*events, *case.events)), case, saved)[0]
+
+    def _rows(self, whole: Case, part: Case, state: bytes | None) -> tuple[list[Row], bytes]:
+        """The rows of a part of the log and the state after it; `whole` is the log so far, the part included."""
+        pipeline, numbers = pipeline_of(whole), _loads(whole, part)
+        log = FrameLog(
+            _frames(whole, sources_of(whole), lambda event: (numbers[event.place], event.place)), _bits(whole)
+        )
+        task = Task.of(pipeline, log)
+        stream = Stream(task) if state is None else Stream.resume(task, state)[0]
+        found: dict[int, Row] = {}
+        for load in sorted({numbers[place] for place in _places(part)}):
+            if state is not None:
+                stream = Stream.resume(task, state)[0]
+            order = [n for n, q in _in_order(part) if numbers[q.place] == load]
+            stretch = self._stretch(task, log, part, order, load)
+            table, late = stream.take(stretch)
+            rows = rows_of(pipeline, table)
+            if late.any():
+                again = some(task, log, Cut(None, (load + 1, 0)), stretch.asked.filter(pl.Series(late)))
+                right = iter(rows_of(pipeline, LocalEngine(threads=1).answer(task, again)))
+                rows = [next(right) if flag else row for row, flag in zip(rows, late, strict=True)]
+            found.update(zip(order, rows, strict=True))
+            state = stream.save(load)
+        return [found[number] for number in range(len(part.questions))], state or stream.save(0)
+
+    def _stretch(self, task: Task, log: FrameLog, part: Case, order: list[int], load: int) -> Stretch:
+        frames = {
+            name: sort_log(log.scan(name).filter(pl.col(LOAD) == load).collect(), reading.source)
+            for name, reading in task.readings.items()
+        }
+        asked = asked_of(part, order, load)
+        if task.calendar is not None:
+            return Stretch(frames, asked)
+        asker = frames[task.asker]
+        places = [part.questions[number].place for number in order]
+        own = asker.with_row_index("#").filter(pl.col(POSITION).is_in(places))["#"].cast(pl.Int64).to_numpy()
+        return Stretch(frames, ask(asker, task.readings[task.asker])[own], own)
+
+
+def _in_order(case: Case) -> list[tuple[int, Question]]:
+    return sorted(enumerate(case.questions), key=lambda pair: pair[1].place)
+
+
+def _places(case: Case) -> set[int]:
+    return {event.place for event in case.events} | {question.place for question in case.questions}
+
+
+def _loads(whole: Case, part: Case) -> dict[int, int]:
+    """A number of a load for every place of the log: pieces of `batch` places, or the load that brought the event."""
+    given = {event.place: event.load for event in whole.events}
+    places = sorted(_places(whole) | _places(part))
+    found, last = {}, 1
+    for place in places:
+        last = place // part.batch + 1 if part.batch else max(last, given.get(place, last))
+        found[place] = last
+    start = min(_places(part), default=0)
+    return {place: 2 * load + (place >= start and part is not whole) for place, load in found.items()}
+
+
 def by_events(case: Case, engine: LocalEngine) -> list[Row]:
     """Questions that events ask, through the engine's reading of the log."""
     pipeline, log = pipeline_of(case), log_of(case)
@@ -77,11 +170,11 @@ def pipeline_of(case: Case) -> Pipeline:
     """The case's features as a pipeline; questions from outside stand in as a calendar's."""
     asker = {feature.source.name: feature.source for feature in case.features}
     own = case.questions[0].own if case.questions else None
-    predict = case.predict
-    if own is not None and not isinstance(predict, Source):
+    predict: Source | Calendar = Calendar(case.features[0].source, "1d", ())
+    if isinstance(case.predict, Source):
+        predict = case.predict
+    elif own is not None:
         predict = asker[own.source]
-    elif own is None:
-        predict = Calendar(case.features[0].source, "1d", ())
     return Pipeline("case", predict=predict, features=case.features)
 
 
@@ -97,10 +190,10 @@ def log_of(case: Case, *, by_place: bool = False) -> FrameLog:
     """The case's events as a log; their places themselves are the positions when load and position do not tell them."""
     sources = sources_of(case)
     if not by_place:
-        log = FrameLog(_frames(case, sources, by_place=False), _bits(case))
+        log = FrameLog(_frames(case, sources, as_stored), _bits(case))
         if _keeps_places(case, sources):
             return log
-    return FrameLog(_frames(case, sources, by_place=True), _bits(case))
+    return FrameLog(_frames(case, sources, lambda event: (1, event.place)), _bits(case))
 
 
 def _keeps_places(case: Case, sources: Mapping[str, Source]) -> bool:
@@ -114,19 +207,24 @@ def _keeps_places(case: Case, sources: Mapping[str, Source]) -> bool:
     return all(one < after for one, after in zip(ranks, ranks[1:], strict=False))
 
 
-def _frames(case: Case, sources: Mapping[str, Source], *, by_place: bool) -> dict[str, pl.DataFrame]:
+def _frames(case: Case, sources: Mapping[str, Source], placed: Placed) -> dict[str, pl.DataFrame]:
     return {
-        name: event_frame(source, [event for event in case.events if event.source == name], by_place=by_place)
+        name: event_frame(source, [event for event in case.events if event.source == name], placed)
         for name, source in sources.items()
     }
 
 
-def event_frame(source: Source, events: Sequence[Event], *, by_place: bool) -> pl.DataFrame:
-    """Events as the lake would store them."""
+def as_stored(event: Event) -> tuple[int, int]:
+    """The load and the position that the event was stored with."""
+    return event.load, event.position
+
+
+def event_frame(source: Source, events: Sequence[Event], placed: Placed = as_stored) -> pl.DataFrame:
+    """Events as the lake would store them; `placed` gives each its `_load` and `_position`."""
     columns = {name: [event.values.get(name) for event in events] for name in source.columns}
     columns[source.time] = [event.event_time for event in events]
     series = [column_of(name, columns[name], source.columns[name].type) for name in source.columns]
-    places = [(1, event.place) if by_place else (event.load, event.position) for event in events]
+    places = [placed(event) for event in events]
     series += [pl.Series(LOAD, [load for load, _ in places], pl.Int64)]
     series += [pl.Series(POSITION, [position for _, position in places], pl.Int64)]
     return pl.DataFrame(series)
@@ -138,12 +236,12 @@ def column_of(name: str, values: Sequence[Any], kind: str) -> pl.Series:
     return pl.Series(name, values, given, strict=False).cast(DTYPES[kind])
 
 
-def asked_of(case: Case, order: Sequence[int]) -> pl.DataFrame:
-    """The questions in this order, each at its place."""
+def asked_of(case: Case, order: Sequence[int], load: int = 1) -> pl.DataFrame:
+    """The questions in this order, each at its place of one load."""
     asked = [case.questions[number] for number in order]
     kinds = {theirs: f.source.columns[column].type for f in case.features for column, theirs in f.keys}
     series = [column_of(name, [q.values.get(name) for q in asked], kind) for name, kind in kinds.items()]
-    series += [pl.Series(LOAD, np.ones(len(asked), np.int64))]
+    series += [pl.Series(LOAD, [load] * len(asked), pl.Int64)]
     series += [pl.Series(POSITION, [question.place for question in asked], pl.Int64)]
     series += [pl.Series(AS_OF, [question.as_of for question in asked], pl.Int64).cast(TIME)]
     return pl.DataFrame(series)

@@ -86,7 +86,7 @@ class Drawn:
     def log(self) -> FrameLog:
         """The same events as tables."""
         frames = {
-            name: event_frame(source, [event for event in self.events if event.source == name], by_place=False)
+            name: event_frame(source, [event for event in self.events if event.source == name])
             for name, source in SOURCES.items()
         }
         return FrameLog(frames)
