@@ -14,6 +14,8 @@ from dayshift.diagnostics import NotReady
 from dayshift.lake import Lake, LoadRecord
 from tests.lake.parts import NOW, code_of, events, load_of, positions
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*has no lock")
+
 
 def _without_lock(root: Path) -> Lake:
     """A lake as on an object store: nothing but the optimistic commits."""

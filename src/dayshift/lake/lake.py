@@ -14,6 +14,7 @@ All but the last two are Delta tables, which any tool reads. load.py tells why a
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,12 +31,14 @@ from dayshift.lake.ledger import Ledger
 from dayshift.lake.load import Load
 from dayshift.lake.loads import Loads, last_of, public, sources_of, tokens_of
 from dayshift.lake.lock import Lock
+from dayshift.lake.log import LakeLog
 from dayshift.lake.place import Place, folder_name, place_of
 from dayshift.lake.retention import HORIZON, Retained, check_whole, delete_older
 from dayshift.lake.scan import scan_loaded, visible
 from dayshift.lake.state import State
 from dayshift.lake.table import Table
 
+NO_LOCK = "{} has no lock: of two loads at the same time, the one that began last commits and the other is stopped"
 KINDS = ("features", "labels", "predictions")
 
 
@@ -77,14 +80,11 @@ class Lake:
         Raises:
             NotReady: DS401, another process is writing; DS405, the folder cannot be written.
         """
-        if self._lock is None:
-            yield
-            return
-        self._lock.take()
+        self._take()
         try:
             yield
         finally:
-            self._lock.release()
+            self._unlock()
 
     def begin_load(self, now: dt.datetime) -> Load:
         """Begin the next load and clear what a killed one left behind.
@@ -98,8 +98,7 @@ class Lake:
         """
         self._refuse_open_load()
         check_present(self.root)
-        if self._lock is not None:
-            self._lock.take()
+        self._take()
         try:
             claim = self._loads.claim()
             clear(self.root, claim.rows)
@@ -228,6 +227,8 @@ class Lake:
     def compact(self) -> int:
         """Merge small files of all tables and sort the events; no answer changes. Returns how many files were rewritten.
 
+        On an object store the tables that the pipeline computes cannot be listed: use `Table.compact` for each.
+
         Raises:
             NotReady: DS401 to DS405.
         """
@@ -323,26 +324,12 @@ class Lake:
         if self._load is not None and self._load.open:
             raise Bug("DS412", f"load {self._load.number} is open: commit or close it first")
 
+    def _take(self) -> None:
+        if self._lock is None:
+            warnings.warn(NO_LOCK.format(self.root.uri), RuntimeWarning, stacklevel=3)
+        else:
+            self._lock.take()
+
     def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.release()
-
-
-class LakeLog:
-    """The events up to one load, however many are committed while somebody reads."""
-
-    def __init__(self, lake: Lake, last_load: int) -> None:
-        self._lake = lake
-        self.last_load = last_load
-
-    def scan(self, source: str) -> pl.LazyFrame:
-        """All events of a source, with `_load` and `_position`.
-
-        Raises:
-            NotReady: DS410, no load brought any.
-        """
-        return self._lake.events(source, self.last_load)
-
-    def bits(self, source: str) -> Mapping[str, int]:
-        """The measured power of two of the source's float columns."""
-        return self._lake.bits(source)

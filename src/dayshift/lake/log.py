@@ -1,0 +1,31 @@
+"""The events as engines read them: up to one load, and no further."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from dayshift.lake.lake import Lake
+
+
+class LakeLog:
+    """The events up to one load, however many are committed while somebody reads."""
+
+    def __init__(self, lake: Lake, last_load: int) -> None:
+        self._lake = lake
+        self.last_load = last_load
+
+    def scan(self, source: str) -> pl.LazyFrame:
+        """All events of a source, with `_load` and `_position`.
+
+        Raises:
+            NotReady: DS410, no load brought any.
+        """
+        return self._lake.events(source, self.last_load)
+
+    def bits(self, source: str) -> Mapping[str, int]:
+        """The measured power of two of the source's float columns."""
+        return self._lake.bits(source)
