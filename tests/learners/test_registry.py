@@ -7,6 +7,8 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -137,6 +139,49 @@ def test_a_file_that_is_no_database_is_not_ready(tmp_path: Path) -> None:
     assert (tmp_path / "mlflow.db").read_bytes().startswith(b"this is not")
 
 
+def test_a_folder_that_cannot_be_written_is_not_ready(tmp_path: Path) -> None:
+    """A file stands where the folder should be, or the disk is full: DS620, not a traceback."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotReady, match="DS620"):
+        Registry(tmp_path / "file" / "registry").champion("late")
+
+
+def test_a_full_disk_while_registering_leaves_no_version(
+    registry: Registry, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun is not listed, and the next registration is version 1."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copytree", full)
+        with pytest.raises(NotReady, match="DS620") as caught:
+            registry.register("late", model, ENTRY, NOW)
+    assert "No space left" in caught.value.problems[0].facts[0]
+    assert registry.versions("late") == []
+    assert registry.register("late", model, ENTRY, NOW) == 1
+
+
+def test_with_sqlite_no_network_connection_is_opened(
+    registry: Registry, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No telemetry, no look-up, nothing: connecting a socket would fail this test."""
+    opened: list[object] = []
+    monkeypatch.setattr(socket.socket, "connect", lambda _self, address: opened.append(address))
+    registry.set_alias("late", CHAMPION, registry.register("late", model, ENTRY, NOW))
+    assert registry.champion("late") is not None
+    assert opened == []
+
+
+def test_heavy_libraries_are_imported_only_when_they_are_used() -> None:
+    """Importing training and scoring imports none of them: `dayshift --help` and a run without training stay quick."""
+    heavy = ("mlflow", "sklearn", "skops", "matplotlib", "scipy", "lightgbm", "xgboost", "sqlalchemy")
+    code = f"import sys, dayshift.lifecycle.train; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_settings_choose_the_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A URI may stand in the environment; without one the folder is used."""
     monkeypatch.setenv("TRACKING", "http://tracking:5000")
@@ -173,9 +218,15 @@ def test_killed_at_any_moment_the_registry_holds_only_whole_versions(tmp_path: P
     folder = tmp_path / "registry"
     draw = random.Random(7)
     fork = multiprocessing.get_context("fork")
-    for delay in [0.1, 0.4, 0.8, *(2.0 + draw.random() for _ in range(4))]:
+    import mlflow.tracking  # noqa: F401  once here instead of in each child
+
+    for runs, delay in [(0, 0.2), (0, 0.8), *((2, draw.random() / 3) for _ in range(4))]:
         child = fork.Process(target=_register_until_killed, args=(folder, model))
+        before = len(list(folder.glob("artifacts/*")))
         child.start()
+        while len(list(folder.glob("artifacts/*"))) < before + runs:  # the slower the machine, the later it is killed
+            assert child.is_alive()
+            time.sleep(0.01)
         time.sleep(delay)
         assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)

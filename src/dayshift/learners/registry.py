@@ -96,14 +96,7 @@ class Registry:
             DefinitionError: DS610, the model cannot be stored safely.
             NotReady: DS620, the registry does not answer.
         """
-        with tempfile.TemporaryDirectory(prefix="dayshift-model-") as scratch:
-            content = Path(scratch) / "artifacts"
-            stored_as = storage.save(model, content / "model", allow_pickle=self.allow_pickle)
-            (content / "model" / "about.json").write_text(json.dumps(dict(entry.about), indent=1, default=str))
-            (content / "report").mkdir()
-            for file, blob in entry.files.items():
-                (content / "report" / file).write_bytes(blob)
-            return self._asked(lambda client: self._write(client, name, content, entry, (stored_as, now)))
+        return self._asked(lambda client: self._register(client, name, model, entry, now))
 
     def load(self, name: str, which: str | int = CHAMPION) -> Registered:
         """The model of an alias or a version number.
@@ -193,6 +186,16 @@ class Registry:
         user, at, _ = (self.uri or "").partition("://")[2].rpartition("@")
         return text.replace(user + at, "") if at else text
 
+    def _register(self, client: MlflowClient, name: str, model: Model, entry: Entry, now: datetime) -> int:
+        with tempfile.TemporaryDirectory(prefix="dayshift-model-") as scratch:
+            content = Path(scratch) / "artifacts"
+            stored_as = storage.save(model, content / "model", allow_pickle=self.allow_pickle)
+            (content / "model" / "about.json").write_text(json.dumps(dict(entry.about), indent=1, default=str))
+            (content / "report").mkdir()
+            for file, blob in entry.files.items():
+                (content / "report" / file).write_bytes(blob)
+            return self._write(client, name, content, entry, (stored_as, now))
+
     def _write(self, client: MlflowClient, name: str, content: Path, entry: Entry, stored: tuple[str, datetime]) -> int:
         stored_as, now = stored
         now_ms = int(now.timestamp() * 1000)
@@ -234,7 +237,7 @@ class Registry:
                 self._client = self._connect()
             return ask(self._client)
         except Exception as error:
-            if not _is_mlflows(error):
+            if not (isinstance(error, OSError) or _is_mlflows(error)):
                 raise
             said = self._without_secrets(str(error).strip().split("\n", 1)[0])[:300]
             raise NotReady(

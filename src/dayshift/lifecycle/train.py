@@ -129,8 +129,9 @@ def train(
     ripe = ripe_rows(pipeline, features, labels, now)
     parts = split(ripe.frame, settings.train)
     require_enough(parts, ripe, settings.train, kind)
+    champion = registry.champion(pipeline.name)  # before the fit: a registry that does not answer is found at once
     model = fit_rows(pipeline, parts.training, settings)
-    verdict = _judge(pipeline, model, metrics, (ripe, parts), registry)
+    verdict = _judge(pipeline, model, metrics, (ripe, parts), champion)
     shuffled = importance(model, metrics[0], verdict.judged, parts.holdout, settings.train.seed)
     served, trained = model, parts.training
     if settings.train.refit:
@@ -189,7 +190,7 @@ def judged_rows(rows: pl.DataFrame, prediction: Floats, metrics: tuple[Metric, .
 
 
 def _judge(
-    pipeline: Pipeline, model: Model, metrics: tuple[Metric, ...], rows: tuple[Ripe, Split], registry: Registry
+    pipeline: Pipeline, model: Model, metrics: tuple[Metric, ...], rows: tuple[Ripe, Split], champion: Registered | None
 ) -> _Verdict:
     ripe, parts = rows
     judged = judged_rows(parts.holdout, predict(model, parts.holdout), metrics)
@@ -199,7 +200,6 @@ def _judge(
     ]
     naive = baselines(numbers[0], numbers[1], numbers[2], question_columns(pipeline), model.kind)
     beaten = tuple(compare(metrics[0], judged, prediction, name) for name, prediction in naive.items())
-    champion = registry.champion(pipeline.name)
     against, notes = _against(pipeline, metrics, judged, parts.holdout, champion)
     outcomes = decide(pipeline.gates, {score.metric: score for score in scores}, against)
     doubts = tuple(
