@@ -25,7 +25,9 @@ def test_an_empty_section_is_left_out() -> None:
 
 def test_a_chart_says_its_numbers_as_text() -> None:
     """Those who cannot see the line can read it."""
-    assert "from 1 (a) to 3 (b); between 1 and 3 rows, 2 points" in line([("a", 1.0), ("b", 3.0)], "loaded", "rows").text
+    assert (
+        "from 1 (a) to 3 (b); between 1 and 3 rows, 2 points" in line([("a", 1.0), ("b", 3.0)], "loaded", "rows").text
+    )
 
 
 def test_numbers_are_shown_with_separators_and_null_as_a_dash() -> None:

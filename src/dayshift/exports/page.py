@@ -35,14 +35,28 @@ def show(value: Cell | Html) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.4g}"
+        return figure(value)
     return escape(value)
+
+
+def figure(value: float) -> str:
+    """A number with four digits that matter, and never with an exponent where it can be read without.
+
+    >>> figure(53670.0), figure(0.76491), figure(12.5)
+    ('53,670', '0.7649', '12.5')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell | Html]], caption: str) -> Html:
     """A table; numbers are set to the right."""
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
+    listed = [tuple(row) for row in rows]
+    counted = [any(_is_number(row[at]) for row in listed) for at in range(len(head))]
+    heads = "".join(
+        f'<th scope="col"{" class=number" if number else ""}>{escape(name)}</th>'
+        for name, number in zip(head, counted, strict=True)
+    )
+    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in listed)
     return Html(
         f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
@@ -50,8 +64,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell | Html]], caption: s
 
 
 def _cell(value: Cell | Html) -> str:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return f'<td class="number">{show(value)}</td>' if number else f"<td>{show(value)}</td>"
+    return f'<td class="number">{show(value)}</td>' if _is_number(value) else f"<td>{show(value)}</td>"
+
+
+def _is_number(value: Cell | Html) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def tiles(figures: Iterable[tuple[str, int | float, str]]) -> Html:
@@ -87,8 +104,8 @@ def line(points: Sequence[tuple[str, float]], title: str, unit: str) -> Html:
         for i, value in enumerate(values)
     )
     says = (
-        f"{title}: from {values[0]:,.4g} ({points[0][0]}) to {values[-1]:,.4g} ({points[-1][0]}); "
-        f"between {low:,.4g} and {high:,.4g} {unit}, {len(points)} points"
+        f"{title}: from {figure(values[0])} ({points[0][0]}) to {figure(values[-1])} ({points[-1][0]}); "
+        f"between {figure(low)} and {figure(high)}{f' {unit}' if unit else ''}, {len(points)} points"
     )
     return Html(
         f'<figure><figcaption>{escape(says)}</figcaption><svg viewBox="0 0 600 120" role="img" '

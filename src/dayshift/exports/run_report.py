@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dayshift.exports.page import Html, bars, line, page, section, table, tiles
+from dayshift.exports.page import Html, bars, figure, line, page, section, table, tiles
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.evaluate import Score
@@ -109,6 +109,12 @@ def _bounds(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"[{low:+.4f}, {high:+.4f}]"
 
 
+def _limits(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "–" if high is None else f"at most {figure(high)}"
+    return f"at least {figure(low)}" if high is None else f"{figure(low)} to {figure(high)}"
+
+
 def _watched(monitor: Watched | None) -> Html:
     if monitor is None:
         return section("Watched", "No question was asked tonight.")
@@ -118,11 +124,15 @@ def _watched(monitor: Watched | None) -> Html:
     summary = ", ".join(f"{count} {state}" for state, count in counted.items())
     speaking = [signal for signal in monitor.signals if signal.state in ("alarm", "watch")][:SHOWN_SIGNALS]
     rows = [
-        (signal.state, signal.kind, signal.subject, signal.value, signal.usual, _bounds(signal.low, signal.high))
+        (signal.state, signal.kind, signal.subject, signal.value, signal.usual, _limits(signal.low, signal.high))
         for signal in speaking
     ]
     head = ("state", "what", "of", "tonight", "usual", "limits")
-    shown = table(head, rows, "Outside of the pipeline's own past") if rows else None
+    shown = (
+        table(head, rows, "Outside of the limits in one (watch) or two (alarm) of the last three nights")
+        if rows
+        else None
+    )
     return section("Watched", f"Signals: {summary}.", shown)
 
 
