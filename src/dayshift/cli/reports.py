@@ -128,7 +128,7 @@ def gate_problems(report: Values) -> int:
         return 0
     for gate in report["gates"]:
         if not gate["passed"]:
-            talk(f"refused: {gate['reason']}")
+            talk(f"refused: {gate['metric']} {gate['reason']}; the gate asks for {gate['condition']}")
     talk(f"\nhint: dayshift promote {report['version']}   # lets it serve nevertheless")
     return 1
 
