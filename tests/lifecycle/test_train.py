@@ -138,6 +138,16 @@ def test_a_champion_with_other_features_is_not_compared(registry: Registry) -> N
     assert any("reads other features" in note for note in report.notes)
 
 
+def test_a_champion_that_cannot_be_read_is_followed_by_a_new_one(registry: Registry) -> None:
+    """After an upgrade or a loss of files training is the remedy, so it must not need the old model."""
+    trained(registry)
+    for file in registry.folder.glob("artifacts/*/artifacts/model/model.skops"):
+        file.write_bytes(b"")
+    report = trained(registry)
+    assert (report.version, report.promoted, report.champion) == (2, True, None)
+    assert any("the champion cannot be read and is not compared: DS612" in note for note in report.notes)
+
+
 def test_a_regressor_is_judged_by_its_own_metrics(registry: Registry) -> None:
     """RMSE, MAE, R2 against the mean and the last label; no positives."""
     pipeline = regressor()

@@ -19,7 +19,7 @@ from dayshift.definition.fingerprint import features_fingerprint, pipeline_finge
 from dayshift.definition.metric import Metric, usual_metrics
 from dayshift.definition.pipeline import Pipeline
 from dayshift.definition.settings import Settings
-from dayshift.diagnostics import DefinitionError
+from dayshift.diagnostics import DefinitionError, Refused
 from dayshift.engines.contract import question_columns
 from dayshift.learners.estimator import Model, fit, kind_of, predict
 from dayshift.learners.plots import plots
@@ -129,7 +129,7 @@ def train(
     ripe = ripe_rows(pipeline, features, labels, now)
     parts = split(ripe.frame, settings.train)
     require_enough(parts, ripe, settings.train, kind)
-    champion = registry.champion(pipeline.name)  # before the fit: a registry that does not answer is found at once
+    champion, unread = _champion(registry, pipeline.name)  # before the fit: no answer is found at once
     model = fit_rows(pipeline, parts.training, settings)
     verdict = _judge(pipeline, model, metrics, (ripe, parts), champion)
     shuffled = importance(model, metrics[0], verdict.judged, parts.holdout, settings.train.seed)
@@ -138,7 +138,7 @@ def train(
         trained = within_window(ripe.frame, settings.train)
         served = fit_rows(pipeline, trained, settings)
     pictures, note = plots(verdict.judged.label, verdict.judged.prediction, kind, shuffled)
-    notes = (*verdict.notes, *model.notes, *((note,) if note else ()), *_refit_note(settings))
+    notes = (*unread, *verdict.notes, *model.notes, *((note,) if note else ()), *_refit_note(settings))
     entry = _entry(pipeline, settings, verdict, (trained, data or {}), pictures)
     version = registry.register(pipeline.name, served, entry, now)
     passed = all(outcome.passed for outcome in verdict.gates)
@@ -187,6 +187,14 @@ def judged_rows(rows: pl.DataFrame, prediction: Floats, metrics: tuple[Metric, .
     by = {metric.by: rows[metric.by] for metric in metrics if metric.by is not None and metric.by in rows.columns}
     as_of = rows["as_of"].dt.epoch("us").to_numpy()
     return Judged(rows["label"].cast(pl.Float64).to_numpy(), prediction, as_of, None, by)
+
+
+def _champion(registry: Registry, name: str) -> tuple[Registered | None, tuple[str, ...]]:
+    """The champion, or none with a note when what is stored cannot be read: a new model must be able to follow it."""
+    try:
+        return registry.champion(name), ()
+    except Refused as error:
+        return None, (f"the champion cannot be read and is not compared: {error}",)
 
 
 def _judge(
