@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 LONGEST_RECORD = 1 << 20
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
+_CACHEFUL = 1 << 16
 
 
 @dataclass
@@ -62,18 +63,24 @@ def has_blank_line(data: bytes) -> bool:
 
 def adds_up(data: bytes, separator: bytes, width: int, height: int) -> bool:
     """Whether the text is exactly `height` whole records of `width` fields, by counting what is outside quotes."""
-    if has_blank_line(data):
+    if width == 1 and has_blank_line(data):  # with more columns a blank line lacks separators
         return False
     open_end = 0 if data.endswith(b"\n") else 1
-    if b'"' not in data:
-        return data.count(separator) == height * (width - 1) and data.count(b"\n") + open_end == height
     buffer = np.frombuffer(data, np.uint8)
+    if b'"' not in data:
+        found = _count(buffer, separator[0]), _count(buffer, _NEWLINE) + open_end
+        return found == (height * (width - 1), height)
     quotes = np.flatnonzero(buffer == _QUOTE)
     if len(quotes) % 2 or not _quotes_stand_well(buffer, quotes, separator[0]):
         return False
     separators = _outside(np.flatnonzero(buffer == separator[0]), quotes)
     newlines = _outside(np.flatnonzero(buffer == _NEWLINE), quotes)
     return bool(separators == height * (width - 1)) and bool(newlines + open_end == height)
+
+
+def _count(buffer: NDArray[np.uint8], byte: int) -> int:
+    """How often a byte stands there, a cacheful at a time."""
+    return sum(int(np.count_nonzero(buffer[at : at + _CACHEFUL] == byte)) for at in range(0, len(buffer), _CACHEFUL))
 
 
 def _outside(positions: NDArray[np.int64], quotes: NDArray[np.int64]) -> int:

@@ -1,8 +1,12 @@
 """Of rows with one key the first is the event. Those that say the same again are duplicates, and are dropped; those
 that say something else contradict it, and go to quarantine: nobody here can know which one is right.
 
-The first is the one the lake holds, else the first in the order of reading. "The same" is every column but the lake's
-own, null equal to null. Candidates come by equal hashes, so a collision of two different keys is looked at, and kept.
+The first is the one the lake holds, else the first in the order of reading; a contradiction that comes twice is held
+once. "The same" is every column but the lake's own, null equal to null. Candidates come by equal hashes, so a collision
+of two different keys is looked at, and kept.
+
+Deliveries repeat rows mostly side by side. Such rows are dropped from their chunk before it is written (`once`); a file
+of the load is written anew only for repetitions that lie further apart.
 """
 
 import json
@@ -44,6 +48,25 @@ class Verdict:
     def conflicting(self) -> pl.DataFrame:
         """The rows for quarantine."""
         return pl.concat(self.conflicts) if self.conflicts else pl.DataFrame(schema=CONFLICTS)
+
+
+def once(placed: pl.DataFrame) -> pl.Series | None:
+    """Which rows of a chunk do not say again what a row before them says; None: all of them.
+
+    >>> once(pl.DataFrame({"id": ["a", "a", "a"], "v": [1, 1, 2], "_key_hash": [7, 7, 7]})).to_list()
+    [True, False, True]
+    """
+    twice = placed[KEY_HASH].is_duplicated()
+    if not twice.any():
+        return None
+    again = ~_firsts(placed.filter(twice))
+    if not again.any():
+        return None
+    return pl.repeat(True, placed.height, dtype=pl.Boolean, eager=True).scatter(twice.arg_true().filter(again), False)
+
+
+def _firsts(frame: pl.DataFrame) -> pl.Series:
+    return frame.select(pl.struct(pl.all()).is_first_distinct()).to_series()
 
 
 @dataclass(frozen=True)
@@ -91,7 +114,7 @@ class Judge:
         owners = _owners(rows, later)
         content = [name for name in rows.columns if not name.startswith("_")]
         equal = pl.DataFrame({name: later[name].eq_missing(owners[name]) for name in content})
-        same = equal.select(pl.all_horizontal(pl.all())).to_series()
+        same = equal.select(pl.all_horizontal(pl.all())).to_series() | ~_firsts(later.select(content))
         verdict.duplicates.append(later.filter(same).select(pl.col(_FILE).alias("file"), pl.col(_ROW).alias("row")))
         other, owner, differs = later.filter(~same), owners.filter(~same), equal.filter(~same)
         reasons = [

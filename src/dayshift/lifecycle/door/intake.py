@@ -24,7 +24,7 @@ from dayshift.lake import Lake, Load
 from dayshift.lifecycle.contract import KEY_HASH, Contract
 from dayshift.lifecycle.door.derive import derived
 from dayshift.lifecycle.door.drift import Drift
-from dayshift.lifecycle.door.duplicates import Judge, Verdict, as_json
+from dayshift.lifecycle.door.duplicates import Judge, Verdict, as_json, once
 from dayshift.lifecycle.door.held import Held
 from dayshift.lifecycle.door.keys import hash_column
 from dayshift.lifecycle.door.spill import Spill
@@ -51,6 +51,10 @@ class Numbers:
         whole = last - first + 1 == len(numbers)
         gaps: Any = [] if whole else np.setdiff1d(np.arange(first, last + 1), numbers.to_numpy(), assume_unique=True)
         return cls(first, last, np.asarray(gaps, np.int64))
+
+    def only(self, kept: pl.Series) -> "Numbers":
+        """Of the rows that are kept."""
+        return Numbers.of(pl.Series(self.at(kept.arg_true().to_numpy())))
 
     def at(self, rows: object) -> list[int]:
         """The numbers of these rows of the file."""
@@ -90,7 +94,7 @@ class Intake:
         self._files: list[tuple[str, Numbers]] = []
         self._waiting: list[tuple[Path, str, Numbers]] = []
         self._greatest: dict[str, float] = {}
-        self.read = self.filtered = self.accepted = 0
+        self.read = self.filtered = self.accepted = self._twice = 0
         self.newest_us: int | None = None
 
     def _unique_columns(self) -> list[str]:
@@ -151,6 +155,10 @@ class Intake:
 
     def _write(self, good: pl.DataFrame, origin: str, numbers: Numbers) -> None:
         placed = self._contract.place(good)
+        kept = once(placed)
+        if kept is not None:
+            self._twice += placed.height - int(kept.sum())
+            good, placed, numbers = good.filter(kept), placed.filter(kept), numbers.only(kept)
         file = self._load.append(self._source.name, placed)
         self._files += [("", Numbers(0, -1, np.empty(0, np.int64)))] * (file + 1 - len(self._files))
         self._files[file] = (origin, numbers)
@@ -179,9 +187,9 @@ class Intake:
                 reasons[code] = reasons.get(code, 0) + count
         counts = Counts(
             self.read,
-            self.accepted - verdict.duplicate_count - conflicts.height,
+            self.accepted - self._twice - verdict.duplicate_count - conflicts.height,
             self._held.count - known,
-            verdict.duplicate_count + known,
+            self._twice + verdict.duplicate_count + known,
             self.filtered,
             dict(sorted(reasons.items())),
         )
