@@ -39,6 +39,8 @@ Ability = Literal["hindsight", "state", "times"]
 
 ADAPTERS: tuple[str, ...] = (
     "dayshift.testing.engines:ReferenceAdapter",
+    "dayshift.testing.kernel_adapters:HistoryAdapter",
+    "dayshift.testing.kernel_adapters:StreamAdapter",
     "dayshift.testing.local_adapter:LocalAdapter",
 )
 """Every engine under test, as `module:name`; each new one is a line here."""
