@@ -50,7 +50,7 @@ bench: $(VENV)/.dev  ## run one benchmark: make bench NAME=features
 	@$(RUN) "bench/$(NAME).py"
 
 docs: $(VENV)/.dev  ## build the documentation into site/; warnings are errors
-	@$(RUN) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 serve-docs: $(VENV)/.dev  ## show the documentation at http://127.0.0.1:8000 while it is written
