@@ -1,1 +1,1 @@
-"""One file per verb: ingest, features, labels, train, score, gate, promote, monitor, backfill, deliver."""
+"""One file a verb: what can be done to a pipeline, whatever the rhythm."""
