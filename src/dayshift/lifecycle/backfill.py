@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dayshift.diagnostics import UsageError
+from dayshift.diagnostics import Refused, UsageError
 from dayshift.engines.contract import Policy
+from dayshift.lifecycle.horizon import answerable_from
 from dayshift.lifecycle.score import score
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def backfill(
 
     Raises:
         UsageError: DS730, the range is empty.
+        Refused: DS591, DS592, events that the questions need have been deleted.
     """
     if start >= end:
         raise UsageError(
@@ -50,6 +52,7 @@ def backfill(
             facts=("FROM is included, TO is not",),
             hint=f"dayshift backfill {start:%Y-%m-%d} {start + dt.timedelta(days=1):%Y-%m-%d}",
         )
+    _require_events(project, start)
     between = (_micros(start), _micros(end))
     frames = project.engine.features(project.pipeline, project.lake.as_log(), between=between, policy=policy)
     where = f"as_of >= '{start:%Y-%m-%dT%H:%M:%S.%fZ}' AND as_of < '{end:%Y-%m-%dT%H:%M:%S.%fZ}'"
@@ -62,6 +65,17 @@ def backfill(
         written = project.predictions.last_number(APP) + 1
         scored = project.predictions.replace(_scored(project, champion, between, now), where, APP, written)
     return BackfillReport(start, end, policy, rows, scored, version)
+
+
+def _require_events(project: Project, start: dt.datetime) -> None:
+    complete = answerable_from(project)
+    if complete is not None and start < complete:
+        raise Refused(
+            "DS592",
+            f"questions before {complete:%Y-%m-%d %H:%M} can't be answered again: events that they need were deleted",
+            facts=(f"asked for: from {start:%Y-%m-%d %H:%M} on", "what was computed in its own time still stands"),
+            hint=f"dayshift backfill {complete + dt.timedelta(days=1):%Y-%m-%d} TO",
+        )
 
 
 def _micros(time: dt.datetime) -> int:

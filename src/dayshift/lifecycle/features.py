@@ -8,16 +8,18 @@ thrown away; the loads after D are written. A state that can't be read is not gu
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from dayshift.definition import Calendar
 from dayshift.diagnostics import Bug, DayshiftError
+from dayshift.lifecycle.horizon import answerable_from
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from dayshift.lifecycle.project import Project
 
 APP = "features"
@@ -25,26 +27,34 @@ APP = "features"
 
 @dataclass(frozen=True)
 class FeatureReport:
-    """Rows written, the loads that they answer, the first load that was computed, and why a state was rebuilt."""
+    """Rows written and the loads whose questions they answer; why a state was rebuilt, if it was.
+
+    `unanswered` questions are so old that events which their windows need have been deleted.
+    """
 
     rows: int
     first_load: int
     last_load: int
     fingerprint: str
     rebuilt: str | None = None
+    unanswered: int = 0
 
 
 @dataclass
 class _Counted:
-    """Frames that pass through, and how many rows they had."""
+    """Frames that pass through without questions before `since`, how many rows came, and how many were left out."""
 
     frames: Iterator[pl.DataFrame]
+    since: dt.datetime | None
     rows: int = 0
+    left_out: int = 0
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         for frame in self.frames:
+            kept = frame if self.since is None else frame.filter(pl.col("as_of") >= self.since)
             self.rows += frame.height
-            yield frame
+            self.left_out += frame.height - kept.height
+            yield kept
 
 
 def update_features(project: Project) -> FeatureReport:
@@ -52,18 +62,21 @@ def update_features(project: Project) -> FeatureReport:
 
     Raises:
         Bug: DS590, fewer or more rows came out than questions went in.
+        Refused: DS591, the past must be read again, and a feature needs events of it that were deleted.
     """
     table, last = project.features, project.lake.last_load
     done = table.last_number(APP)
     if done >= last:
         return FeatureReport(0, last + 1, last, project.fingerprint)
     state, since, rebuilt = _saved_state(project)
+    complete = answerable_from(project, remembered=state is not None)
     if since < done:
-        state = _advance(project, state, since + 1, done, keep=False)[1]
-    rows, state = _advance(project, state, done + 1, last, keep=True)
-    _check_rows(project, rows, done + 1, last)
+        state = _advance(project, state, (since + 1, done), complete, keep=False)[1]
+    counted, state = _advance(project, state, (done + 1, last), complete, keep=True)
+    _check_rows(project, counted.rows, done + 1, last)
     project.lake.state(project.pipeline.name).save(project.fingerprint, last, state)
-    return FeatureReport(rows, done + 1, last, project.fingerprint, rebuilt)
+    written = counted.rows - counted.left_out
+    return FeatureReport(written, done + 1, last, project.fingerprint, rebuilt, counted.left_out)
 
 
 def _saved_state(project: Project) -> tuple[bytes | None, int, str | None]:
@@ -77,22 +90,22 @@ def _saved_state(project: Project) -> tuple[bytes | None, int, str | None]:
     return blob, load, None
 
 
-def _advance(project: Project, state: bytes | None, first: int, last: int, *, keep: bool) -> tuple[int, bytes]:
-    frames, save = project.engine.advance(project.pipeline, project.lake.as_log(), state, loads=(first, last))
-    counted = _Counted(frames)
+def _advance(
+    project: Project, state: bytes | None, loads: tuple[int, int], since: dt.datetime | None, *, keep: bool
+) -> tuple[_Counted, bytes]:
+    frames, save = project.engine.advance(project.pipeline, project.lake.as_log(), state, loads=loads)
+    counted = _Counted(frames, since)
     if keep:
-        project.features.append_once(iter(counted), APP, last)
+        project.features.append_once(iter(counted), APP, loads[1])
     else:
         for _ in counted:
             pass
-    return counted.rows, save()
+    return counted, save()
 
 
 def _check_rows(project: Project, rows: int, first: int, last: int) -> None:
     if isinstance(project.pipeline.predict, Calendar):
         return
-    import polars as pl
-
     asker = project.lake.events(project.pipeline.asker.name)
     asked = asker.filter(pl.col("_load").is_between(first, last)).select(pl.len()).collect().item()
     if asked != rows:

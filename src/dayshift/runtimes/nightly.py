@@ -61,6 +61,8 @@ def _run(project: Project, now: dt.datetime, progress: Progress, meter: Meter) -
         features = update_features(project)
     if features.rebuilt:
         notes.append(f"the engine's state could not be read and was rebuilt from the log ({features.rebuilt})")
+    if features.unanswered:
+        notes.append(f"{features.unanswered:,} old questions are not answered: events that they need were deleted")
     with meter.step("labels"):
         labels = update_labels(project, now)
     with meter.step("train"):
