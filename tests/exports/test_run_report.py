@@ -24,7 +24,15 @@ def test_the_report_tells_the_whole_night(tmp_path: Path) -> None:
     report = nightly.run(shop.open(), shop.night(7))
     text = write_run_report(report, [report.to_json()] * 3, tmp_path / "reports").read_text(encoding="utf-8")
     assert report.training is not None
-    for said in ("Ingested", "DS35", "Training: version 1", "95 % interval", "Watched", "Time and memory", "Earlier nights"):
+    for said in (
+        "Ingested",
+        "DS35",
+        "Training: version 1",
+        "95 % interval",
+        "Watched",
+        "Time and memory",
+        "Earlier nights",
+    ):
         assert said in text, said
     assert "<script" not in text
     assert "http" not in text
