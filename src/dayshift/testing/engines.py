@@ -42,6 +42,7 @@ ADAPTERS: tuple[str, ...] = (
     "dayshift.testing.kernel_adapters:HistoryAdapter",
     "dayshift.testing.kernel_adapters:StreamAdapter",
     "dayshift.testing.local_adapter:LocalAdapter",
+    "dayshift.testing.local_adapter:AdvanceAdapter",
 )
 """Every engine under test, as `module:name`; each new one is a line here."""
 

@@ -29,6 +29,9 @@ from dayshift.semantics.reference import Event, Question
 from dayshift.testing.engines import Ability, Case, Gap, Row
 
 Placed = Callable[[Event], tuple[int, int]]
+Pieces = dict[str, tuple[dict[int, pl.DataFrame], pl.DataFrame]]
+CUTS = 6
+"""At how many loads of a case, at most, the state is saved and restored."""
 
 
 class LocalAdapter:
@@ -95,11 +98,15 @@ class AdvanceAdapter(LocalAdapter):
         task = Task.of(pipeline, log)
         stream = Stream(task) if state is None else Stream.resume(task, state)[0]
         found: dict[int, Row] = {}
-        for load in sorted({numbers[place] for place in _places(part)}):
-            if state is not None:
-                stream = Stream.resume(task, state)[0]
-            order = [n for n, q in _in_order(part) if numbers[q.place] == load]
-            stretch = self._stretch(task, log, part, order, load)
+        pieces = _pieces(task, log)
+        asked = _by_load(part, numbers)
+        loads = sorted({numbers[place] for place in _places(part)})
+        cuts = set(loads[:: len(loads) // CUTS + 1])
+        for load in loads:
+            if load in cuts:
+                stream = Stream.resume(task, stream.save(load))[0]
+            order = asked.get(load, [])
+            stretch = self._stretch(task, pieces, part, order, load)
             table, late = stream.take(stretch)
             rows = rows_of(pipeline, table)
             if late.any():
@@ -107,14 +114,10 @@ class AdvanceAdapter(LocalAdapter):
                 right = iter(rows_of(pipeline, LocalEngine(threads=1).answer(task, again)))
                 rows = [next(right) if flag else row for row, flag in zip(rows, late, strict=True)]
             found.update(zip(order, rows, strict=True))
-            state = stream.save(load)
-        return [found[number] for number in range(len(part.questions))], state or stream.save(0)
+        return [found[number] for number in range(len(part.questions))], stream.save(loads[-1] if loads else 0)
 
-    def _stretch(self, task: Task, log: FrameLog, part: Case, order: list[int], load: int) -> Stretch:
-        frames = {
-            name: sort_log(log.scan(name).filter(pl.col(LOAD) == load).collect(), reading.source)
-            for name, reading in task.readings.items()
-        }
+    def _stretch(self, task: Task, pieces: Pieces, part: Case, order: list[int], load: int) -> Stretch:
+        frames = {name: by_load.get(load, empty) for name, (by_load, empty) in pieces.items()}
         asked = asked_of(part, order, load)
         if task.calendar is not None:
             return Stretch(frames, asked)
@@ -122,6 +125,22 @@ class AdvanceAdapter(LocalAdapter):
         places = [part.questions[number].place for number in order]
         own = asker.with_row_index("#").filter(pl.col(POSITION).is_in(places))["#"].cast(pl.Int64).to_numpy()
         return Stretch(frames, ask(asker, task.readings[task.asker])[own], own)
+
+
+def _pieces(task: Task, log: FrameLog) -> Pieces:
+    found: Pieces = {}
+    for name, reading in task.readings.items():
+        frame = sort_log(log.scan(name).collect(), reading.source)
+        parts = frame.partition_by(LOAD, as_dict=True, maintain_order=True)
+        found[name] = ({int(key[0]): part for key, part in parts.items()}, frame.clear())
+    return found
+
+
+def _by_load(case: Case, numbers: Mapping[int, int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for number, question in _in_order(case):
+        found.setdefault(numbers[question.place], []).append(number)
+    return found
 
 
 def _in_order(case: Case) -> list[tuple[int, Question]]:
