@@ -18,6 +18,7 @@ from dayshift.kernel import asks, folds, numbers
 from dayshift.kernel import layout as lay
 from dayshift.kernel.arrays import Answer, Events, Questions
 from dayshift.kernel.finish import finish
+from dayshift.kernel.layout import Tape
 from dayshift.kernel.plan import Plan, Slot
 from dayshift.kernel.slots import MODES, NULLABLE_NOT, refuse_squares, refuse_sum
 from dayshift.kernel.tape import write_tape
@@ -60,6 +61,21 @@ class State:
     def bytes_used(self) -> int:
         """The size of the memory in use, in bytes."""
         return int(self._memory[lay.NEXT]) * 8
+
+    @property
+    def tape(self) -> Tape:
+        """The form of the rows that `run` takes."""
+        return self._tables.tape
+
+    @property
+    def answer_words(self) -> int:
+        """How many words `run` gives for a question."""
+        return int(self._memory[lay.WIDTH])
+
+    @property
+    def memory(self) -> tuple[Any, Any]:
+        """The state's words, as integers and as doubles: what `asks.run` works on."""
+        return self._memory, self._real
 
     def advance(self, events: Mapping[str, Events], questions: Questions) -> list[Answer]:
         """Take the next stretch of the log; answer its questions as `history.answer` would from the whole log.

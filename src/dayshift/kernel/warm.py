@@ -1,0 +1,41 @@
+"""Compile every kernel ahead of time, or load it from the cache on disk."""
+
+import numpy as np
+
+from dayshift.definition import Column, Source, WindowFeature, optional
+from dayshift.kernel import history
+from dayshift.kernel.arrays import Events, Int64, Questions, Values
+from dayshift.kernel.plan import Plan, compile_plan
+from dayshift.kernel.stream import State
+
+
+def warmup() -> None:
+    """Run every kernel once, on a handful of events: late ones, nulls and ties among them. Takes a minute the first time.
+
+    Numba keeps what it compiled beside the modules, or in the user's cache folder where that cannot be written.
+    """
+    plan = compile_plan(_features(), {("warm", "x"): 4})
+    for time in (np.arange(8), np.array([0, 3, 1, 1, 5, 2, 9, 4])):
+        for hindsight in (False, True):
+            history.answer(plan, *_log(plan, time.astype(np.int64)), hindsight=hindsight, threads=1)
+        state = State(plan)
+        state.advance(*_log(plan, time.astype(np.int64)))
+        State.restore(plan, state.save())
+
+
+def _features() -> list[WindowFeature]:
+    source = Source("warm", time="at", key="id", schema={"k": int, "x": Column(float), "y": optional(int)})
+    features: list[WindowFeature] = []
+    for windows in (source.by("k").over("4us", including_self=True), source.by("k").over("2us", closed="right")):
+        features += [*windows.count(), *windows.time_since_last(), *windows.mean("y"), *windows.last_n("y", 2)]
+        features += [*windows.sum("x"), *windows.std("x"), *windows.min("x"), *windows.max("x"), *windows.first("x")]
+        features += [*windows.distinct_count("y", exact_up_to=1), *windows.quantile("x", 0.5)]
+    return features
+
+
+def _log(plan: Plan, time: Int64) -> tuple[dict[str, Events], Questions]:
+    n = time.size
+    position, entity = np.arange(n, dtype=np.int64), np.arange(n, dtype=np.int64) % 2
+    columns = {"x": Values(position * 3), "y": Values(position, position % 3 > 0)}
+    events = Events(time, position, {("k",): entity}, columns)
+    return {"warm": events}, Questions(time, position, [entity for _ in plan.series], position)
