@@ -122,7 +122,7 @@ def ingest(
             reports = [SourceReport(part.source.name) for part in parts]
             _refuse(_stale(parts, reports, lake, now))
             return LoadReport(None, tuple(reports))
-        with lake.begin_load(now) as load, _folder(lake) as folder:
+        with lake.begin_load(now) as load, waiting_room(lake) as folder:
             intakes = {
                 part.source.name: Intake(part.source, part.settings, lake, load, folder / str(n))
                 for n, part in enumerate(parts)
@@ -290,7 +290,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
 
 
 @contextmanager
-def _folder(lake: Lake) -> Iterator[Path]:
+def waiting_room(lake: Lake) -> Iterator[Path]:
     """A folder on the lake's disk for what has to wait; what a killed run left in it is deleted first."""
     if lake.root.path is None:
         with tempfile.TemporaryDirectory(prefix="dayshift-") as name:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,13 +25,13 @@ from dayshift.lake import Origin as LakeOrigin
 from dayshift.lifecycle.contract import Contract
 from dayshift.lifecycle.door.derive import derived
 from dayshift.lifecycle.door.intake import Intake
+from dayshift.lifecycle.ingest import waiting_room
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
 ID = "_id"
 _CONTRADICTING = ("DS358", "DS359")
-_FOLDER = "readmit.tmp"
 
 
 @dataclass(frozen=True)
@@ -175,16 +174,11 @@ def _through(
     """Tries the rows together; those that fail are left out, and the others are tried again without them."""
     refused = _failing(source, settings, lake, rows)
     while rows := [(row_id, values) for row_id, values in rows if row_id not in refused]:
-        with lake.begin_load(now) as load:
-            folder = Path(lake.root.path or ".") / _FOLDER
-            shutil.rmtree(folder, ignore_errors=True)
-            try:
-                intake = Intake(source, settings, lake, load, folder)
-                intake.take(_chunk(rows))
-                counts = intake.finish()
-                held = [row for frame in intake.held_rows() for row in frame.to_dicts()]
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+        with lake.begin_load(now) as load, waiting_room(lake) as folder:
+            intake = Intake(source, settings, lake, load, folder)
+            intake.take(_chunk(rows))
+            counts = intake.finish()
+            held = [row for frame in intake.held_rows() for row in frame.to_dicts()]
             if held:
                 refused |= {rows[row["row"] - 1][0]: f"{row['code']} {row['reason']}" for row in held}
                 continue
