@@ -174,9 +174,20 @@ def test_help_imports_nothing_heavy() -> None:
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     """`dayshift explain | head -1` ends quietly."""
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    command = f"{sys.executable} -m dayshift explain | head -1"
-    ended = subprocess.run(command, shell=True, check=True, capture_output=True, text=True, env=environment)
+    command = f"set -o pipefail; {sys.executable} -m dayshift explain --json | head -1"
+    ended = subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True, env=environment)
     assert ended.stderr == ""
+
+
+def test_control_c_inside_a_command_is_no_traceback(tmp_path: Path) -> None:
+    """SIGINT during a command: "interrupted", exit code 130."""
+    (tmp_path / "pipeline.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nimport time\ntime.sleep(9)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, "-m", "dayshift", "check", str(tmp_path / "pipeline.py")]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (ended.returncode, ended.stderr, ended.stdout) == (130, "interrupted\n", "")
 
 
 def test_colour_is_never_forced(capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,11 +54,18 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
+    from typer import Exit
+
     from dayshift.cli.app import command
 
     parsed = command()
     try:
-        code = parsed.main(args=list(arguments), prog_name="dayshift", standalone_mode=False)
+        with parsed.make_context(
+            "dayshift", list(arguments)
+        ) as context:  # `main` would turn Ctrl-C and closed pipes into codes
+            code = parsed.invoke(context)
+    except Exit as left:
+        code = left.exit_code
     except Exception as error:
         if hasattr(error, "format_message"):  # whatever the parser says of the arguments
             raise _usage(error, arguments, parsed) from None

@@ -36,10 +36,9 @@ def columns(parts: Parts) -> Iterator[Problem]:
                 f"column '{name}' of source '{source.name}'", name, source.place, keys=source.key_columns
             )
     for feature in parts.features:
-        name = feature.name if isinstance(feature, RowFeature) else feature.given_name
-        if name is None:
-            continue  # made of names and lengths that are checked by themselves
-        yield from _column(f"feature '{name}'", name, feature.place, keys=(name,))
+        named = feature.name if isinstance(feature, RowFeature) else feature.given_name
+        if named is not None:  # else it is made of names and lengths that are checked by themselves
+            yield from _column(f"feature '{named}'", named, feature.place, keys=(named,))
 
 
 def _column(what: str, name: object, place: Place | None, keys: tuple[str, ...]) -> Iterator[Problem]:

@@ -69,15 +69,17 @@ def _attempt_polars(expression: Any, columns: Mapping[str, Column], run: bool) -
 
     frame = _frame(columns)
     try:
-        kind = str(frame.lazy().select(expression.alias("_tried")).collect_schema()["_tried"])
+        found = frame.lazy().select(expression.alias("_tried")).collect_schema()
     except pl.exceptions.PolarsError as error:
         return Answer(complaint=_first_line(error))
+    if "_tried" not in found:
+        return Answer(complaint="it gives no column")
     if run:
         try:
             frame.clear().select(expression.alias("_tried"))  # what it dislikes without a value is the type
         except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
             return Answer(complaint=_first_line(error))
-    return Answer(type=kind, row_wise=_row_wise(expression, frame) if run else None)
+    return Answer(type=str(found["_tried"]), row_wise=_row_wise(expression, frame) if run and frame.height else None)
 
 
 def _first_line(error: Exception) -> str:
@@ -129,10 +131,15 @@ def _attempt_sql(text: str, columns: Mapping[str, Column]) -> Answer:
         import duckdb
     except ImportError:
         return Answer()
+    if not columns:
+        return Answer()
     table = ", ".join(f'"{name}" {_SQL_TYPES[column.type]}' for name, column in columns.items())
     first = next(iter(columns))
     with duckdb.connect() as connection:
-        connection.execute(f"create table asked ({table})")
+        try:
+            connection.execute(f"create table asked ({table})")
+        except duckdb.Error:
+            return Answer()  # two names that differ only in case, or none at all: told elsewhere
         try:
             found = connection.execute(f'select "{first}" as _first, ({text}) as _tried from asked').description  # noqa: S608
         except duckdb.Error as error:
