@@ -40,16 +40,17 @@ def run_one(task: str, name: str, source: Path, started: float, repeats: int, sa
     found = compute(held)
     whole = time.monotonic() - started
     peak = peak_mb()
-    seconds = []
+    seconds, cpu = [], []
     if save is not None:
         table(found).write_parquet(save)
     del found
     for _ in range(repeats):
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         again = compute(held)
         seconds.append(time.perf_counter() - begun)
+        cpu.append(time.process_time() - used)
         del again
-    print(json.dumps({"seconds": seconds, "process": whole, "peak_mb": peak}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "process": whole, "peak_mb": peak}))
 
 
 def peak_mb() -> float:
@@ -167,6 +168,7 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "seconds": statistics.median(seconds),
         "best": min(seconds),
+        "cpu": statistics.median(second for run in runs for second in run["cpu"]),
         "process": statistics.median(run["process"] for run in runs),
         "peak_mb": statistics.median(run["peak_mb"] for run in runs),
         "n": len(seconds),
@@ -176,12 +178,14 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def show(title: str, rows: int, found: dict[str, dict[str, Any]]) -> None:
     """A table of one race."""
     print(f"\n{title}: {rows:,} rows, {os.cpu_count()} cores")
-    print(f"  {'':10} {'compute s':>10} {'(best)':>8} {'x dayshift':>11} {'process s':>10} {'peak MB':>8} {'n':>3}")
+    print(
+        f"  {'':10} {'compute s':>10} {'(best)':>8} {'x dayshift':>11} {'CPU s':>7} {'process s':>10} {'peak MB':>8} {'n':>3}"
+    )
     ours = found["dayshift"]["seconds"]
     for name, row in found.items():
         ratio = row["seconds"] / ours
         print(
-            f"  {name:10} {row['seconds']:10.3f} {row['best']:8.3f} {ratio:11.1f} {row['process']:10.2f}"
+            f"  {name:10} {row['seconds']:10.3f} {row['best']:8.3f} {ratio:11.1f} {row['cpu']:7.2f} {row['process']:10.2f}"
             f" {row['peak_mb']:8.0f} {row['n']:3}"
         )
 
@@ -223,6 +227,7 @@ def main(folder: Path) -> dict[str, Any]:
         "peak_mb": {name: round(row["peak_mb"]) for name, row in found.items()},
         "equal": all(verdict["equal"] for verdict in judged.values()),
         "process_seconds": {name: round(row["process"], 2) for name, row in found.items()},
+        "cpu_seconds": {name: round(row["cpu"], 3) for name, row in found.items()},
         "tied_rows": {name: verdict["tied_rows"] for name, verdict in judged.items()},
         "largest_gap": {name: verdict["largest_gap"] for name, verdict in judged.items()},
         "flights": {
