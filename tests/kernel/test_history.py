@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dayshift.diagnostics import Refused
-from dayshift.kernel import history
+from dayshift.kernel import history, lanes
 from dayshift.kernel.arrays import Events, Questions, Values
 from dayshift.kernel.plan import compile_plan
 from tests.kernel.drawn import SCALES, TAPS, differing, log, plan
@@ -19,6 +19,7 @@ def test_threads_and_chunks_change_no_bit(late: float, monkeypatch: pytest.Monke
     drawn = log(made, 300, seed=1, late=late)
     whole = history.answer(made, *drawn, threads=1)
     monkeypatch.setattr(history, "CHUNK", 7)
+    monkeypatch.setattr(lanes, "BLOCK", 20)
     assert differing(whole, history.answer(made, *drawn, threads=3)) == 0
 
 

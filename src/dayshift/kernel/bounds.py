@@ -41,25 +41,27 @@ def find_bounds(asked: Any, lane: Any, span: Any, out: Any) -> None:
     width, delay, right, with_self, hindsight = span
     lo, hi, skip, extra = out
     entity = -1
-    low = high = begin = 0
+    low = high = begin = steps = 0
     for j in range(asked_time.size):
         if asked_entity[j] != entity:
             entity = asked_entity[j]
             low = high = begin = start[entity]
+            steps = 0
         limit = start[entity + 1] if late[entity] else seen[j]
         upper = asked_time[j] - delay + right
-        stop = min(limit, high + STEPS)
+        stop = min(limit, high + steps)
         while high < stop and time[high] < upper:
             high += 1
         if (high >= stop and high != limit) or (high > begin and time[high - 1] >= upper):
             high = bisect(time, begin, limit, upper)
         if width >= 0:
             lower = upper - width
-            stop = min(high, low + STEPS)
+            stop = min(high, low + steps)
             while low < stop and time[low] < lower:
                 low += 1
             if (low >= stop and low != high) or (low > begin and time[low - 1] >= lower):
                 low = bisect(time, begin, high, lower)
+        steps = STEPS
         lo[j], hi[j], skip[j], extra[j] = low, high, -1, -1
         inside = hindsight and low <= same[j] < high
         if inside and not with_self:

@@ -13,11 +13,12 @@ import numpy as np
 from dayshift.kernel import folds, numbers, sketches, sorting
 from dayshift.kernel.arrays import Events, Questions
 from dayshift.kernel.flat import NO_INT, NO_MASK, flat
-from dayshift.kernel.plan import Lane, Plan, Series, Slot
+from dayshift.kernel.plan import Lane, Plan, Slot
 
 SUMMING = ("sum", "mean")
 DEVIATING = ("variance", "variance_population", "std", "std_population")
 TIME = "time_since_last"
+BLOCK = 262_144
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Material:
 
 @dataclass
 class Asked:
-    """Questions sorted by (entity, place in the log): `row` is where the answer goes; the rest as in `sorting.py`."""
+    """Questions sorted by (block of rows, entity, place in the log): `row` is where the answer goes; the rest as in `sorting.py`."""
 
     row: Any
     entity: Any
@@ -82,7 +83,7 @@ def prepare(
     """Sort a lane's events and questions and make the materials of its slots."""
     series = plan.series[lane.series]
     source = events[series.source]
-    place, start, asked = _sort(lane, series, source, questions, hindsight)
+    place, start, asked = _sort(plan, lane, source, questions, hindsight)
     time = np.empty(int(start[-1]), np.int64)
     sorting.scatter(flat(source.time), place, time)
     is_late, moved, arrival = _settle_late(time, start, (place, asked.same), hindsight)
@@ -90,6 +91,7 @@ def prepare(
     if moved.size:
         theirs = is_late[asked.entity]
         asked, asked_late = asked.part(~theirs), asked.part(theirs)
+        asked_late = asked_late.part(np.argsort(asked_late.entity, kind="stable"))
     prepared = PreparedLane(
         asked=asked,
         asked_late=asked_late,
@@ -107,16 +109,19 @@ def prepare(
     return prepared
 
 
-def _sort(lane: Lane, series: Series, events: Events, questions: Questions, hindsight: bool) -> tuple[Any, Any, Asked]:
+def _sort(plan: Plan, lane: Lane, events: Events, questions: Questions, hindsight: bool) -> tuple[Any, Any, Asked]:
     """Each event's place, where entities start, and the questions sorted."""
+    series = plan.series[lane.series]
     entity, asked = flat(events.entities[series.columns]), flat(questions.entities[lane.series])
     keep = NO_MASK
     if lane.reads is not None and events.columns[lane.reads].valid is not None:
         keep = flat(events.columns[lane.reads].valid, np.bool_)
     size = 1 + max(int(entity.max(initial=-1)), int(asked.max(initial=-1)))
-    starts = np.zeros(size + 1, np.int64), np.zeros(size + 1, np.int64)
+    block = _block(plan, lane, size, asked.size)
+    blocks = -(-asked.size // block)
+    starts = np.zeros(size + 1, np.int64), np.zeros(blocks * size + 1, np.int64), block
     sorting.count_entities(entity, keep, starts[0])
-    sorting.count_entities(asked, NO_MASK, starts[1])
+    sorting.count_questions(asked, size, block, starts[1])
     place = np.empty(entity.size, np.int64)
     out = tuple(np.empty(int(starts[1][-1]), np.int64) for _ in range(5))
     own = NO_INT if questions.own is None else flat(questions.own)
@@ -129,6 +134,16 @@ def _sort(lane: Lane, series: Series, events: Events, questions: Questions, hind
         hindsight,
     )
     return place, starts[0], Asked(*out)
+
+
+def _block(plan: Plan, lane: Lane, entities: int, asked: int) -> int:
+    """How many questions to sort by entity at a time.
+
+    Few enough that their answers, written in the order of entities, stay in the processor's cache; many enough that
+    finding each entity's place again costs little. A multiset would have to be filled again: all at once.
+    """
+    sketched = any(plan.slots[number].aggregate in ("distinct_count", "quantile") for number in lane.slots)
+    return max(asked, 1) if sketched else max(BLOCK, 8 * entities)
 
 
 def _settle_late(time: Any, start: Any, places: tuple[Any, Any], hindsight: bool) -> tuple[Any, Any, Any]:

@@ -26,21 +26,32 @@ def count_entities(entity: Any, keep: Any, start: Any) -> None:
 
 
 @kernel
+def count_questions(entity: Any, entities: Any, block: Any, start: Any) -> None:
+    """`start[b * entities + e]` is where the questions about entity e stand that are among the b-th `block` rows."""
+    for i in range(entity.size):
+        if entity[i] >= 0:
+            start[(i // block) * entities + entity[i] + 1] += 1
+    for k in range(1, start.size):
+        start[k] += start[k - 1]
+
+
+@kernel
 def place_events(events: Any, questions: Any, starts: Any, place: Any, out: Any, hindsight: Any) -> None:
     """Walk events and questions together, in order of position, and sort both by entity.
 
     Args:
         events: (entity, position, keep) of the events.
         questions: (entity, position, time, own) of the questions; `own` may be empty.
-        starts: from `count_entities`, of events and of questions.
+        starts: from `count_entities`, from `count_questions`, and its `block`.
         place: to be filled with each event's place when sorted, or -1.
-        out: of the questions that have an entity, sorted: (row, entity, time, seen, same). `seen` is the end of the
+        out: of the questions that have an entity, sorted by (block, entity): (row, entity, time, seen, same). `seen` is the end of the
             places that it may see, `same` the place of the event at its own position, or -1.
         hindsight: whether questions see all events of their entity.
     """
     entity, position, keep = events
     asked, asked_position, time, own = questions
-    start, asked_start = starts
+    start, asked_start, block = starts
+    entities = start.size - 1
     row, asked_entity, asked_time, seen, same = out
     cursor, asked_cursor = start.copy(), asked_start.copy()
     all_kept = keep.size == 0
@@ -58,8 +69,9 @@ def place_events(events: Any, questions: Any, starts: Any, place: Any, out: Any,
         if last or asked[q] < 0:
             continue
         e = asked[q]
-        k = asked_cursor[e]
-        asked_cursor[e] = k + 1
+        group = (q // block) * entities + e
+        k = asked_cursor[group]
+        asked_cursor[group] = k + 1
         row[k], asked_entity[k], asked_time[k] = q, e, time[q]
         seen[k] = start[e + 1] if hindsight else cursor[e]
         same[k] = -1
