@@ -1,6 +1,6 @@
 """A CSV larger than the memory that the process may have, through contract, lake and features.
 
-    make bench NAME=ingest                       20 million rows, 2.2 GB, under a limit of 1.5 GB
+    make bench NAME=ingest                       20 million rows, 2.3 GB, under a limit of 2,000 MiB
     python bench/ingest.py --rows 2000000        a smaller one
 
 Side by side, each in its own process: Dayshift's ingest (every row judged by its contract, keys hashed and compared,
@@ -10,7 +10,8 @@ others, so the counts that must come out are
 known: `lost` is how many rows are missing from them. Plain Polars turns such an amount into null, and keeps both.
 
 The limit is RLIMIT_DATA: all memory that the process can write to, stacks included. RLIMIT_AS would count address space
-that thread pools and allocators only reserve (2 GB before the first row). Peak memory is the resident set's.
+that thread pools and allocators only reserve (2 GB before the first row); RLIMIT_DATA counts some of that, too. What is
+in use, the peak of the resident set, is `peak_mb`.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import datetime as dt
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -28,7 +30,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-LIMIT_MB = 1_536
+LIMIT_MB = 2_000
 PART = 1_000_000
 EVERY = 10_000
 START_US = 1_577_836_800_000_000
@@ -46,7 +48,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.part:
         what, file, limit = given.part
-        print(json.dumps({"plain": plain, "ingest": ingest, "whole": whole}[what](Path(file), int(limit))))
+        print(json.dumps({"plain": plain, "ingest": ingest, "features": features}[what](Path(file), int(limit))))
         return
     with tempfile.TemporaryDirectory(prefix="dayshift-bench-", dir=os.environ.get("DAYSHIFT_BENCH_TMP")) as folder:
         report(Path(folder), given.rows, given.limit_mb, given.repeat)
@@ -59,16 +61,16 @@ def report(folder: Path, rows: int, limit_mb: int, repeat: int) -> None:
     for share in (4, 2):
         file = generate(folder, rows // share)
         flat[rows // share] = line(run("ingest", file, limit_mb), rows // share, file, "Dayshift, ingest")["peak_mb"]
+        shutil.rmtree(file.with_suffix(".lake"))
         file.unlink()
     file = generate(folder, rows)
     plains, ours = [], []
     for turn in range(repeat):
         plains.append(line(run("plain", file, 0), rows, file, "plain Polars, no contract"))
-        ours.append(line(run("whole" if turn == 0 else "ingest", file, limit_mb), rows, file, "Dayshift, ingest"))
-    told = ours[0]["features"]
-    print(
-        f"{'':>12}  {'':>7}  {'then features (12 columns)':<28}{told['seconds']:9.1f}{told['cpu']:8.1f}{rows / told['seconds']:12,.0f}{told['peak_mb']:9.0f}"
-    )
+        if turn:
+            shutil.rmtree(file.with_suffix(".lake"))
+        ours.append(line(run("ingest", file, limit_mb), rows, file, "Dayshift, ingest"))
+    told = line(run("features", file, limit_mb), rows, file, "Dayshift, 12 features")
     best_plain, best = (min(runs, key=lambda one: one["seconds"]) for runs in (plains, ours))
     flat[rows] = max(one["peak_mb"] for one in ours)
     cpu = min(one["cpu"] for one in plains) / min(one["cpu"] for one in ours)
@@ -83,10 +85,11 @@ def report(folder: Path, rows: int, limit_mb: int, repeat: int) -> None:
                 "ratio_polars": round(best_plain["seconds"] / best["seconds"], 2),
                 "ratio_polars_cpu": round(cpu, 2),
                 "peak_mb": max(flat[rows], told["peak_mb"]),
+                "peak_mb_features": told["peak_mb"],
                 "peak_mb_by_rows": flat,
                 "peak_mb_polars": best_plain["peak_mb"],
                 "limit_mb": limit_mb,
-                "lost": sum(one["lost"] for one in ours),
+                "lost": sum(one["lost"] for one in [*ours, told]),
             }
         )
     )
@@ -116,7 +119,7 @@ def run(what: str, file: Path, limit_mb: int) -> dict[str, Any]:
 
 
 def generate(folder: Path, rows: int) -> Path:
-    """Card payments as CSV, 110 bytes each, a million rows at a time."""
+    """Card payments as CSV, 115 bytes each, a million rows at a time."""
     import numpy as np
     import polars as pl
 
@@ -156,7 +159,7 @@ def generate(folder: Path, rows: int) -> Path:
                 "score",
                 "country",
                 "channel",
-                pl.format("REF-{}-{}", "reference", "payment_id").alias("reference"),
+                pl.format("REF-{}-{}-{}", "reference", "payment_id", "reference").alias("reference"),
             )
             text.write_csv(out, include_header=start == 0)
     return file
@@ -216,48 +219,46 @@ def pipeline() -> Any:
     return ds.Pipeline("payments", predict=payments, features=features)
 
 
-def ingest(file: Path, limit_mb: int, then: Any = None) -> dict[str, Any]:
+def ingest(file: Path, limit_mb: int) -> dict[str, Any]:
     """Dayshift's ingest under the limit, and whether every row is where it belongs."""
     resource.setrlimit(resource.RLIMIT_DATA, (limit_mb << 20,) * 2)
     from dayshift.definition.settings import Settings
     from dayshift.lake import Lake
     from dayshift.lifecycle.ingest import ingest as load
 
-    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        lake, one = Lake(folder), pipeline()
-        settings = Settings.model_validate({"sources": {"payments": {"files": file.name}}})
-        since = time.perf_counter()
-        report = load(one, settings, lake, file.parent, NOW)
-        found = measured(since)
-        rows = int(file.stem.split("-")[1])
-        twice = -(-(rows - 1) // EVERY) + -(-(rows - PART // 2 - 2) // PART)
-        bad = -(-(rows - 7) // EVERY)
-        wanted = (rows, rows - bad - twice, bad, twice)
-        came = (
-            report.read,
-            lake.as_log().scan("payments").select("payment_id").collect(engine="streaming").height,
-            report.quarantined,
-            report.duplicates,
-        )
-        found["lost"] = sum(abs(one - other) for one, other in zip(wanted, came, strict=True))
-        if then is not None:
-            found["features"] = then(one, lake)
-        return found
+    lake = Lake(file.with_suffix(".lake"))
+    settings = Settings.model_validate({"sources": {"payments": {"files": file.name}}})
+    since = time.perf_counter()
+    report = load(pipeline(), settings, lake, file.parent, NOW)
+    found = measured(since)
+    rows = int(file.stem.split("-")[1])
+    twice = -(-(rows - 1) // EVERY) + -(-(rows - PART // 2 - 2) // PART)
+    bad = -(-(rows - 7) // EVERY)
+    stored = lake.as_log().scan("payments").select("payment_id").collect(engine="streaming").height
+    wanted, came = (rows, rows - bad - twice, bad, twice), (report.read, stored, report.quarantined, report.duplicates)
+    return {**found, "lost": sum(abs(one - other) for one, other in zip(wanted, came, strict=True))}
 
 
-def whole(file: Path, limit_mb: int) -> dict[str, Any]:
-    """Ingest, then features, under one limit."""
+def features(file: Path, limit_mb: int) -> dict[str, Any]:
+    """Features of all payments in the lake, into a table of the lake, under the limit."""
+    resource.setrlimit(resource.RLIMIT_DATA, (limit_mb << 20,) * 2)
+    from dayshift.engines.local.engine import LocalEngine
+    from dayshift.lake import Lake
 
-    def features(one: Any, lake: Any) -> dict[str, Any]:
-        from dayshift.engines.local.engine import LocalEngine
+    lake = Lake(file.with_suffix(".lake"))
+    since = time.perf_counter()
+    table = lake.table("features", "payments")
+    table.append_once(LocalEngine(stretch=500_000).features(pipeline(), lake.as_log()), "bench", 1)
+    found = measured(since)
+    asked, answered = (one.select(pl_len()).collect().item() for one in (lake.as_log().scan("payments"), table.scan()))
+    return {**found, "lost": asked - answered}
 
-        before, since = measured(0)["cpu"], time.perf_counter()
-        frames = LocalEngine(stretch=500_000).features(one, lake.as_log())
-        lake.table("features", "payments").append_once(frames, "bench", 1)
-        found = measured(since)
-        return {**found, "cpu": found["cpu"] - before}
 
-    return ingest(file, limit_mb, features)
+def pl_len() -> Any:
+    """The number of rows."""
+    import polars as pl
+
+    return pl.len()
 
 
 if __name__ == "__main__":
