@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -14,13 +14,13 @@ from dayshift.kernel.arrays import Answer
 from dayshift.kernel.finish import FILLED
 
 
-def columns(task: Task, answers: Sequence[Answer], numberings: Numberings) -> dict[str, pl.Series]:
-    """Each window feature's columns by name."""
+def columns(task: Task, answers: list[Answer], numberings: Numberings) -> dict[str, pl.Series]:
+    """Each window feature's columns by name; `answers` is emptied, so that no column is held twice."""
     found: dict[str, pl.Series] = {}
-    left = iter(answers)
+    answers.reverse()
     for feature in task.features:
         for name in feature.columns:
-            found[name] = _column(name, feature, next(left), numberings)
+            found[name] = _column(name, feature, answers.pop(), numberings)
     return found
 
 

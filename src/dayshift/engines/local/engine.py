@@ -67,6 +67,7 @@ class LocalEngine:
             events, questions = encode(task, stretch, numberings)
             hindsight = policy == "hindsight"
             answers = history.answer(task.plan, events, questions, hindsight=hindsight, threads=self.threads)
+            del events, questions
             found = decode.columns(task, answers, numberings)
         found |= rows.evaluate(task.pipeline.row_features, stretch.asked)
         return decode.table(task, stretch.asked, found, features_fingerprint(task.pipeline), policy)
