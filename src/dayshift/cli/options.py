@@ -11,6 +11,7 @@ from dayshift.diagnostics import UsageError
 Folder = Annotated[Path, typer.Option("--folder", "-C", help="The project's folder: the one with dayshift.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Now = Annotated[str | None, typer.Option("--now", metavar="TIME", help="The run's own time (UTC); else the clock's.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Only show what would be done; change nothing.")]
 HERE = Path()
 
 

@@ -281,18 +281,3 @@ def demo_tables(reports: Sequence[Values], folder: Path, page: Path) -> list[Tab
     trained = [report["training"] for report in reports if report["training"]]
     model = train_tables(trained[-1]) if trained and not reports[-1]["training"] else []
     return [table("The nights", columns, nights), *last[:-1], *model, *last[-1:], f"next: dayshift status -C {folder}"]
-
-
-def retention_of(project: Project, now: dt.datetime) -> dict[str, Any]:
-    """Deletes what `[retention]` says is over, and tells how much that was."""
-    from dayshift.definition import parse_duration
-
-    settings = project.settings.retention
-    events = None if settings.events is None else _micros(now) - parse_duration(settings.events)
-    hours = parse_duration(settings.versions) // 3_600_000_000
-    done = project.lake.retain(events, hours, now)
-    return {"events_deleted": dict(done.rows), "files_deleted": done.files}
-
-
-def _micros(time: dt.datetime) -> int:
-    return (time - EPOCH) // dt.timedelta(microseconds=1)

@@ -136,6 +136,16 @@ def ingest(
             return LoadReport(load.number, tuple(reports))
 
 
+def to_read(pipeline: Pipeline, settings: Settings, lake: Lake, root: Path) -> dict[str, ReadPlan]:
+    """What `ingest` would read now, by source; nothing is read for it but listings and changed files' hashes.
+
+    Raises:
+        NotReady: DS3xx, a source cannot be reached.
+        DefinitionError: DS365, a source has no section.
+    """
+    return {part.source.name: part.plan for part in _planned(pipeline, settings, lake, Path(root))}
+
+
 def _silent(name: str, rows: int, seconds: float) -> None:
     """The progress that nobody looks at."""
 

@@ -33,7 +33,7 @@ def run(project: Project, now: dt.datetime, *, retain: bool = False) -> UpkeepRe
     Raises:
         Refused: DS731, `[retention] events` is shorter than what the pipeline's windows and labels need.
     """
-    older = _older_than(project, now) if retain else None
+    older = older_than(project, now) if retain else None
     with project.lake.lock():
         fewer, events, files = project.lake.compact(), {}, 0
         if retain:
@@ -45,7 +45,12 @@ def run(project: Project, now: dt.datetime, *, retain: bool = False) -> UpkeepRe
     return report
 
 
-def _older_than(project: Project, now: dt.datetime) -> int | None:
+def older_than(project: Project, now: dt.datetime) -> int | None:
+    """Before which `_position` events are over by `[retention] events`; None: they are kept for ever.
+
+    Raises:
+        Refused: DS731, that is shorter than what the pipeline's windows and labels need.
+    """
     kept = project.settings.retention.events
     if kept is None:
         return None

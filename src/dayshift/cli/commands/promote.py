@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dayshift.cli.options import HERE, Folder, Json, Now, now_or
+from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or
 from dayshift.cli.tables import emit
 
 
@@ -12,6 +12,7 @@ def promote(
     version: Annotated[int, typer.Argument(min=1, help="The version of the model that shall serve.")],
     folder: Folder = HERE,
     now: Now = None,
+    plan: Plan = False,
     as_json: Json = False,
 ) -> None:
     """Let a version of the model serve, whatever its gates said; the next run scores with it."""
@@ -20,6 +21,10 @@ def promote(
     from dayshift.runtimes.project import open_project
 
     project = open_project(folder)
+    if plan:
+        before = project.registry.alias(project.pipeline.name, "champion")
+        emit({"now": before, "then": version}, [f"version {before} serves; then version {version}"], as_json=as_json)
+        return
     done = let_serve(project.registry, project.pipeline.name, version, now_or(now))
     project.lake.ledger.append(done.verb, done.outcome, done.record(), done.at)
     emit({"outcome": done.outcome, **done.record()}, [promotion_sentence(done)], as_json=as_json)

@@ -1,18 +1,23 @@
 """`dayshift run`: the whole night, once."""
 
-from dayshift.cli.options import HERE, Folder, Json, Now, now_or
+from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or
 from dayshift.cli.progress import progress
 from dayshift.cli.tables import emit
 
 
-def run(folder: Folder = HERE, now: Now = None, as_json: Json = False) -> None:
+def run(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Json = False) -> None:
     """Ingest what is new, compute features and labels, train when it is due, score, deliver, and report."""
+    from dayshift.cli.plans import run_plan_tables
     from dayshift.cli.reports import run_tables, write_page
-    from dayshift.runtimes import nightly
+    from dayshift.runtimes import nightly, plans
     from dayshift.runtimes.project import open_project
 
     time = now_or(now)
     project = open_project(folder)
+    if plan:
+        planned = plans.of_run(project, time)
+        emit(planned.to_json(), run_plan_tables(planned), as_json=as_json)
+        return
     with progress(quiet=as_json) as told:
         report = nightly.run(project, time, told)
     page = write_page(project, report)
