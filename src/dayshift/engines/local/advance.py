@@ -97,9 +97,11 @@ class Advance:
             table, late = self._stream.take(stretch)
             if late.any():
                 table = self._from_log(table, stretch.asked, cut, late)
+            del stretch
             wanted = table.filter(pl.col(LOAD) >= self._loads[0])
             if wanted.height:
                 yield wanted
+            del table, wanted
         self._done = True
 
     def save(self) -> bytes:

@@ -57,7 +57,10 @@ class LocalEngine:
         hindsight = policy == "hindsight"
         parts = stretches(task, log, of_loads(loads), between, most=self.stretch, hindsight=hindsight)
         for stretch in parts:
-            yield self.answer(task, stretch, policy)
+            table = self.answer(task, stretch, policy)
+            del stretch  # or two stretches would be held while the next is read
+            yield table
+            del table
 
     def answer(self, task: Task, stretch: Stretch, policy: Policy = "as_known") -> pl.DataFrame:
         """The features table of one stretch of the log."""
