@@ -149,10 +149,11 @@ def test_dropped_rows_stay_on_record(tmp_path: Path) -> None:
     """They are held no longer, and a second drop is refused."""
     project = made(tmp_path)
     row = ids(project)["DS358"]
-    assert quarantine.drop(project.lake, [row]) == 1
+    assert quarantine.drop(project.lake, [row], LATER) == 1
     assert quarantine.show(project.lake, state="dropped")["id"].to_list() == [row]
+    assert project.lake.ledger.read(verb="drop")["outcome"].to_list() == ["done"]
     with pytest.raises(UsageError) as caught:
-        quarantine.drop(project.lake, [row])
+        quarantine.drop(project.lake, [row], LATER)
     assert caught.value.problems[0].code == "DS372"
 
 

@@ -98,14 +98,15 @@ def corrected(file: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def drop(lake: Lake, ids: Iterable[str]) -> int:
-    """Says that held rows are not wanted; they stay on record. How many.
+def drop(lake: Lake, ids: Iterable[str], now: dt.datetime) -> int:
+    """Says that held rows are not wanted; they stay on record, and so does who was dropped when. How many.
 
     Raises:
         UsageError: DS370, there is no such row; DS372, one is not held.
     """
     rows = _held(lake, list(ids))
     lake.settle_quarantine(rows["id"].to_list(), "dropped")
+    lake.ledger.append("drop", "done", {"rows": rows["id"].to_list()}, now)
     return rows.height
 
 
@@ -152,7 +153,10 @@ def _again(project: Project, changes: Mapping[str, Mapping[str, Any]], now: dt.d
         given = project.settings.sources.get(source.name, SourceSettings(files="-")).model_copy(update={"rename": {}})
         entered = [(row["id"], _edited(row, changes[row["id"]], source)) for row in group.to_dicts()]
         result = _joined(result, _through(source, given, project.lake, now, entered))
-    if result.refused and not result.readmitted:
+    outcome = "refused" if result.refused and not result.readmitted else "done"
+    record = {"pipeline": project.pipeline.name, "loads": result.loads, "readmitted": result.readmitted}
+    project.lake.ledger.append("readmit", outcome, {**record, "refused": dict(result.refused)}, now)
+    if outcome == "refused":
         raise Refused(
             Problem(
                 "DS374",

@@ -117,12 +117,12 @@ def readmit(
     return _tell(done, as_json=as_json)
 
 
-def drop(ids: Ids, folder: Folder = HERE, as_json: Json = False) -> None:
+def drop(ids: Ids, folder: Folder = HERE, now: Now = None, as_json: Json = False) -> None:
     """Say that rows are settled without being loaded; they stay on record."""
     from dayshift.cli.quarantined import lake_in
     from dayshift.lifecycle import quarantine
 
-    count = quarantine.drop(lake_in(folder), ids)
+    count = quarantine.drop(lake_in(folder), ids, now_or(now))
     emit({"dropped": ids}, [f"dropped {count} {'row' if count == 1 else 'rows'}"], as_json=as_json)
 
 
