@@ -33,14 +33,14 @@ from dayshift.lake.schema import fit
 
 @dataclass
 class _Part:
-    """What the load has written so far for one table. `gone` are rows of a file that were discarded after all."""
+    """What the load has written so far for one table. `gone` marks the rows of a file that were discarded."""
 
     place: Place
     name: str
     schema: dict[str, pl.DataType]
     files: dict[int, DataFile] = field(default_factory=dict)
     written: dict[int, int] = field(default_factory=dict)
-    gone: dict[int, set[int]] = field(default_factory=dict)
+    gone: dict[int, pl.Series] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -115,12 +115,11 @@ class Load:
         part = self._events.get(source)
         if part is None or file not in part.written:
             raise Bug("DS412", f"load {self.number} has no file {file} of source '{source}'")
-        gone = part.gone.setdefault(file, set())
-        fresh = {int(row) for row in rows} - gone
-        if not all(0 <= row < part.written[file] for row in fresh):
+        given = pl.Series(rows if isinstance(rows, pl.Series) else list(rows), dtype=pl.Int64)
+        if not given.is_between(0, part.written[file] - 1).all():
             raise Bug("DS412", f"file {file} of source '{source}' has {part.written[file]} rows")
-        if fresh:
-            self._rewrite(part, file, fresh)
+        if len(given):
+            self._rewrite(part, file, given)
 
     def read(self, source: str, file: int) -> pl.DataFrame:
         """The rows of a file of this load, as `append` wrote them, without those that were discarded."""
@@ -207,16 +206,18 @@ class Load:
             part.files[index] = written
         return index
 
-    def _rewrite(self, part: _Part, file: int, fresh: set[int]) -> None:
+    def _rewrite(self, part: _Part, file: int, rows: pl.Series) -> None:
+        before = part.gone.get(file, pl.repeat(False, part.written[file], dtype=pl.Boolean, eager=True))
+        after = before.clone().scatter(rows, True)
+        if after.sum() == before.sum():
+            return
         old = part.files[file]
-        here = pl.Series([row for row in range(part.written[file]) if row not in part.gone[file]], dtype=pl.Int64)
-        frame = _content(part, old)
-        kept = frame.filter(~here.is_in(list(fresh)))
+        kept = pl.DataFrame() if after.all() else _content(part, old).filter(~after.filter(~before))
         if kept.height:
             part.files[file] = self._writer.write(part.place, old.name, kept)
         else:
             _delete(part.place, part.files.pop(file))
-        part.gone[file] |= fresh
+        part.gone[file] = after
 
     def _part_of_quarantine(self, name: str, schema: Mapping[str, pl.DataType]) -> _Part:
         if name not in self._held:

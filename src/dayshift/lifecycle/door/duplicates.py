@@ -25,7 +25,8 @@ from dayshift.lifecycle.door.spill import Candidates, Spill
 
 AT_ONCE = 1_000_000
 _FILE, _ROW, _NUMBER, _FIRST = "_file", "_row", "_number", "_first"
-CONFLICTS = {"file": pl.Int64, "row": pl.Int64, "code": pl.String, "reason": pl.String, "raw": pl.String}
+_PLACE: dict[str, Any] = {"file": pl.UInt32, "row": pl.UInt32}
+CONFLICTS = {**_PLACE, "code": pl.String, "reason": pl.String, "raw": pl.String}
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Verdict:
     def gone(self) -> pl.DataFrame:
         """Every row that leaves, by `file` and `row`."""
         places = [frame.select("file", "row") for frame in (*self.duplicates, *self.conflicts)]
-        return pl.concat(places) if places else pl.DataFrame(schema={"file": pl.Int64, "row": pl.Int64})
+        return pl.concat(places) if places else pl.DataFrame(schema=_PLACE)
 
     def conflicting(self) -> pl.DataFrame:
         """The rows for quarantine."""
@@ -79,7 +80,7 @@ class Judge:
 
     def keys(self, spill: Spill, verdict: Verdict) -> None:
         """Adds the rows whose key is known to the verdict."""
-        for part in spill.candidates(self._stored_keys).parts(AT_ONCE):
+        for part in _parts(spill.candidates(self._stored_keys)):
             stored = self._events().filter(
                 pl.col(KEY_HASH).is_in(pl.Series(part.hash.view(np.int64)).unique().implode())
             )
@@ -87,7 +88,7 @@ class Judge:
 
     def unique(self, name: str, spill: Spill, verdict: Verdict) -> None:
         """Adds the rows whose value of a unique column another event has to the verdict."""
-        for part in spill.candidates(lambda: self._stored_values(name)).parts(AT_ONCE):
+        for part in _parts(spill.candidates(lambda: self._stored_values(name))):
             mine = self._rows(part, None, gone=verdict.gone())
             events = self._events()
             known = (
@@ -115,7 +116,8 @@ class Judge:
         content = [name for name in rows.columns if not name.startswith("_")]
         equal = pl.DataFrame({name: later[name].eq_missing(owners[name]) for name in content})
         same = equal.select(pl.all_horizontal(pl.all())).to_series() | ~_firsts(later.select(content))
-        verdict.duplicates.append(later.filter(same).select(pl.col(_FILE).alias("file"), pl.col(_ROW).alias("row")))
+        places = later.filter(same).select(pl.col(_FILE).alias("file"), pl.col(_ROW).alias("row"))
+        verdict.duplicates.append(places.cast(pl.Schema(_PLACE)))
         other, owner, differs = later.filter(~same), owners.filter(~same), equal.filter(~same)
         reasons = [
             _difference(self.source, mine, known, [name for name in content if not flags[name]])
@@ -137,6 +139,7 @@ class Judge:
             frames.append(frame.with_columns(pl.lit(int(file), pl.Int64).alias(_FILE), place))
         rows = pl.concat(frames, how="diagonal_relaxed")
         if gone is not None and gone.height:
+            gone = gone.cast(pl.Int64)
             rows = rows.join(gone, left_on=[_FILE, _ROW], right_on=["file", "row"], how="anti", maintain_order="left")
         return rows.with_columns(pl.int_range(pl.len()).alias(_NUMBER))
 
@@ -156,6 +159,10 @@ class Judge:
         if name in events.collect_schema():
             for frame in events.select(name).drop_nulls().collect_batches():
                 yield hash_column(frame[name])
+
+
+def _parts(groups: Iterator[Candidates]) -> Iterator[Candidates]:
+    return (part for group in groups for part in group.parts(AT_ONCE))
 
 
 def _owners(rows: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:

@@ -69,16 +69,16 @@ class Spill:
             self._files[number].write(entries[ends[number] - counts[number] : ends[number]].tobytes())
         self._counts += counts
 
-    def candidates(self, stored: Callable[[], Iterator[U64]]) -> Candidates:
-        """The rows whose hash occurs twice in the load, or among the stored hashes; sorted by hash.
+    def candidates(self, stored: Callable[[], Iterator[U64]]) -> Iterator[Candidates]:
+        """The rows whose hash occurs twice in the load, or among the stored hashes; sorted by hash, some buckets at a time.
 
         Args:
             stored: starts over the hashes that the lake holds; called once for every four million rows of the load.
         """
         self.close()
-        found = [self._among(group, stored) for group in self._groups()]
-        kept = np.concatenate(found) if found else np.empty(0, _ENTRY)
-        return Candidates(kept["hash"], kept["file"], kept["row"])
+        for group in self._groups():
+            kept = self._among(group, stored)
+            yield Candidates(kept["hash"].copy(), kept["file"].copy(), kept["row"].copy())
 
     def close(self) -> None:
         """Closes the files; they are deleted with their folder."""
