@@ -48,7 +48,10 @@ class Log(Protocol):
         ...
 
     def scan(self, source: str) -> pl.LazyFrame:
-        """All events of a source with `_load` and `_position`, in any physical order."""
+        """All events of a source with `_load` and `_position`, in any physical order.
+
+        A source that has never been loaded is a frame without columns, or NotReady DS410: it has no events.
+        """
         ...
 
     def bits(self, source: str) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import dayshift as ds
 from dayshift.definition import Pipeline, Source
+from dayshift.diagnostics import NotReady
 from dayshift.engines.contract import AS_OF, FINGERPRINT, LOAD, POLICY, POSITION, FrameLog, features_schema
 from dayshift.engines.local.engine import LocalEngine
 from dayshift.semantics import calendar, reference
@@ -133,3 +134,23 @@ def test_a_source_that_has_never_been_loaded_counts_nothing() -> None:
     log = FrameLog({"asks": _one_ask(), "tells": pl.DataFrame()})
     (frame,) = LocalEngine().features(asked, log)
     assert frame[asked.columns[0]].to_list() == [0]
+
+
+class Bare(FrameLog):
+    """A log that says, as the lake does, that nothing has been loaded of a source."""
+
+    def scan(self, source: str) -> pl.LazyFrame:
+        """DS410 for every source but one."""
+        if source != "asks":
+            raise NotReady("DS410", f"the lake has no events of source {source!r}")
+        return super().scan(source)
+
+
+def test_a_log_that_says_so_counts_nothing_either() -> None:
+    """In history and in a stream."""
+    asked = Pipeline("p", predict=asks, features=[tells.by("card").over("1d").count()])
+    log = Bare({"asks": _one_ask()})
+    (frame,) = LocalEngine().features(asked, log)
+    (again,) = LocalEngine().advance(asked, log, None, loads=(1, 1))[0]
+    assert frame[asked.columns[0]].to_list() == [0]
+    assert again.equals(frame)

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from dayshift.definition import Source
+from dayshift.diagnostics import NotReady
 from dayshift.engines.contract import DTYPES, LOAD, POSITION, Log
 from dayshift.engines.local.canonical import canonical
 
 BUCKETS = 4096
+NEVER_LOADED = "DS410"
+"""How a log says that no load has ever brought an event of a source."""
 Place = tuple[int, int]
 
 
@@ -64,11 +67,20 @@ def of_loads(loads: tuple[int, int] | None) -> Cut:
 def read(log: Log, source: Source, columns: Iterable[str]) -> pl.LazyFrame:
     """A source's events in canonical types; no rows when nothing has ever been loaded."""
     names = list(dict.fromkeys(columns))
-    frame = log.scan(source.name)
+    frame = _scan(log, source.name)
     if not frame.collect_schema():
         kinds = {name: DTYPES[source.columns[name].type] for name in names}
         return pl.LazyFrame(schema={LOAD: pl.Int64(), POSITION: pl.Int64(), **kinds})
     return canonical(frame, source, names)
+
+
+def _scan(log: Log, source: str) -> pl.LazyFrame:
+    try:
+        return log.scan(source)
+    except NotReady as error:
+        if [problem.code for problem in error.problems] != [NEVER_LOADED]:
+            raise
+        return pl.LazyFrame()
 
 
 def split(log: Log, sources: Iterable[Source], cut: Cut, most: int) -> list[Cut]:
