@@ -250,8 +250,8 @@ def write_page(project: Project, report: RunReport) -> Path:
     return write_run_report(report, past[-project.settings.retention.runs :], project.root / "reports")
 
 
-def demo_tables(reports: Sequence[Values], folder: Path, page: Path) -> list[Table | str]:
-    """One line a night, then the last night in full."""
+def demo_tables(reports: Sequence[Values], scored: Sequence[Values], folder: Path, page: Path) -> list[Table | str]:
+    """One line a night, the last night in full, a scored night with what became of it, the model."""
     nights = [
         [
             report["now"][:10],
@@ -280,4 +280,12 @@ def demo_tables(reports: Sequence[Values], folder: Path, page: Path) -> list[Tab
     last = run_tables(reports[-1], page)
     trained = [report["training"] for report in reports if report["training"]]
     model = train_tables(trained[-1]) if trained and not reports[-1]["training"] else []
-    return [table("The nights", columns, nights), *last[:-1], *model, *last[-1:], f"next: dayshift status -C {folder}"]
+    flights = [(one["flight_id"], one["as_of"], one["prediction"], _late(one["label"])) for one in scored]
+    heads = ("flight", "scheduled (UTC)", "probability of being late", "was late")
+    night = table("A scored night: the likeliest of the last day whose answers are known", heads, flights)
+    rest = [*last[:-1], *model, night, *last[-1:]]
+    return [table("The nights", columns, nights), *rest, f"next: dayshift status -C {folder}"]
+
+
+def _late(label: bool | None) -> str:
+    return "never landed" if label is None else ("yes" if label else "no")

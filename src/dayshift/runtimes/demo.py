@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -66,6 +67,16 @@ def run(folder: Path, plan: Plan, progress: nightly.Progress | None = None) -> I
             write(day)
         now = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(NIGHT_HOUR), dt.UTC)
         yield nightly.run(project, now, progress)
+
+
+def scored_night(folder: Path, most: int = 8) -> list[dict[str, Any]]:
+    """The flights that looked likeliest to be late on the last day whose answers are known, and what became of them."""
+    project = open_project(folder)
+    keys = ["flight_id", "as_of"]
+    known = project.predictions.scan().join(project.labels.scan().select(*keys, "label"), on=keys)
+    last = known.select(pl.col("_load").max()).collect().item()
+    night = known.filter(pl.col("_load") == last).sort("prediction", descending=True).head(most).collect()
+    return night.select("flight_id", "as_of", "prediction", "label").to_dicts()
 
 
 def _writer(streams: dict[str, pl.DataFrame], folder: Path) -> Callable[[dt.date], None]:

@@ -31,5 +31,6 @@ def demo(
         reports = list(flights.run(folder, flights.Plan(history_days, nights), told))
     page = write_page(open_project(folder), reports[-1])
     values = [report.to_json() for report in reports]
-    value = {"folder": str(folder.resolve()), "page": str(page), "nights": values}
-    emit(value, demo_tables(values, folder, page), as_json=as_json)
+    scored = flights.scored_night(folder)
+    value = {"folder": str(folder.resolve()), "page": str(page), "nights": values, "scored": scored}
+    emit(value, demo_tables(values, scored, folder, page), as_json=as_json)
