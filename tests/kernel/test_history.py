@@ -75,7 +75,8 @@ def test_no_events_and_no_questions_are_answered() -> None:
     asked = Questions(np.array([5]), np.array([0]), [np.array([3])] * len(made.series))
     first, second, *_ = history.answer(made, events, asked)
     assert first.values.tolist() == [0]
-    assert second.valid is not None and second.valid.tolist() == [False]
+    assert second.valid is not None
+    assert second.valid.tolist() == [False]
 
 
 def test_read_only_arrays_are_taken_as_they_are() -> None:
