@@ -149,6 +149,24 @@ def test_a_collision_of_hashes_drops_nothing(world: World, monkeypatch: pytest.M
     assert sorted(world.events()["id"]) == ["1", "2", "3"]
 
 
+def test_repetitions_are_found_in_parts_as_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven candidates in memory at a time, or all of them: the same duplicates, conflicts and events."""
+    lines = [f"{n % 50},2024-05-01,c,{n // 100}\n" for n in range(200)]
+    found = []
+    for number, at_once in enumerate((7, 250_000)):
+        monkeypatch.setattr("dayshift.lifecycle.door.duplicates.AT_ONCE", at_once)
+        (tmp_path / str(number)).mkdir()
+        one = World(tmp_path / str(number))
+        one.write("a.csv", HEAD + "".join(lines[:120]))
+        one.write("b.csv", HEAD + "".join(lines))
+        one.load()
+        one.write("c.csv", HEAD + "".join(reversed(lines)) + "x,2024-05-01,c,1\n")
+        report = one.load()
+        found.append((numbers(report), sorted(one.held()), sorted(one.events().select("id", "amount").rows())))
+    assert found[0] == found[1]
+    assert found[0][0] == (201, 1, 0, 200)
+
+
 def test_chunks_of_any_size_bring_the_same_lake(tmp_path: Path) -> None:
     """Speed never changes an answer: floats' grid, duplicates, quarantine, order."""
     source = payments(schema={"score": float})

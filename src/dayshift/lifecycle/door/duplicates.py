@@ -12,6 +12,7 @@ of the load is written anew only for repetitions that lie further apart.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,10 @@ from dayshift.definition.source import Source
 from dayshift.lake import Lake, Load
 from dayshift.lifecycle.contract import KEY_HASH
 from dayshift.lifecycle.door.keys import U64, hash_column
+from dayshift.lifecycle.door.shelf import Shelf
 from dayshift.lifecycle.door.spill import Candidates, Spill
 
-AT_ONCE = 1_000_000
+AT_ONCE = 250_000
 _FILE, _ROW, _NUMBER, _FIRST = "_file", "_row", "_number", "_first"
 _PLACE: dict[str, Any] = {"file": pl.UInt32, "row": pl.UInt32}
 CONFLICTS = {**_PLACE, "code": pl.String, "reason": pl.String, "raw": pl.String}
@@ -77,14 +79,38 @@ class Judge:
     source: Source
     lake: Lake
     load: Load
+    folder: Path
 
     def keys(self, spill: Spill, verdict: Verdict) -> None:
         """Adds the rows whose key is known to the verdict."""
-        for part in _parts(spill.candidates(self._stored_keys)):
-            stored = self._events().filter(
-                pl.col(KEY_HASH).is_in(pl.Series(part.hash.view(np.int64)).unique().implode())
-            )
-            self._judge_keys(self._rows(part, stored), verdict)
+        for group in spill.candidates(self._stored_keys):
+            for rows in self._shelved(group):
+                self._judge_keys(rows.with_columns(pl.int_range(pl.len()).alias(_NUMBER)), verdict)
+
+    def _shelved(self, group: Candidates) -> Iterator[pl.DataFrame]:
+        """The candidates' rows behind the lake's, rows of equal hash together, some at a time; one pass over both."""
+        if not len(group):
+            return
+        if len(group) <= AT_ONCE:
+            mine = pl.Series(group.hash.view(np.int64)).unique()
+            yield self._rows(group, self._events().filter(pl.col(KEY_HASH).is_in(mine.implode())))
+            return
+        upper = np.array([part.hash[-1] for part in group.parts(AT_ONCE)], np.uint64)
+        shelf = Shelf(self.folder, KEY_HASH, upper)
+        for frame in self._events().collect_batches():
+            hashes = frame[KEY_HASH].to_numpy().view(np.uint64)
+            at = np.minimum(np.searchsorted(group.hash, hashes), len(group) - 1)
+            known = frame.filter(pl.Series(group.hash[at] == hashes))
+            if known.height:
+                shelf.put(known.with_columns(pl.lit(-1, pl.Int64).alias(_FILE), pl.lit(-1, pl.Int64).alias(_ROW)))
+        for file in np.unique(group.file):
+            shelf.put(self._of_file(group, int(file)))
+        yield from shelf.take()
+
+    def _of_file(self, part: Candidates, file: int) -> pl.DataFrame:
+        wanted = np.sort(part.row[part.file == file]).astype(np.int64)
+        frame = self.load.read(self.source.name, file)[wanted]
+        return frame.with_columns(pl.lit(file, pl.Int64).alias(_FILE), pl.Series(_ROW, wanted))
 
     def unique(self, name: str, spill: Spill, verdict: Verdict) -> None:
         """Adds the rows whose value of a unique column another event has to the verdict."""
@@ -132,11 +158,7 @@ class Judge:
             frames.append(
                 stored.collect().with_columns(pl.lit(-1, pl.Int64).alias(_FILE), pl.lit(-1, pl.Int64).alias(_ROW))
             )
-        for file in np.unique(part.file):
-            wanted = np.sort(part.row[part.file == file]).astype(np.int64)
-            frame = self.load.read(self.source.name, int(file))[wanted]
-            place = pl.Series(_ROW, wanted)
-            frames.append(frame.with_columns(pl.lit(int(file), pl.Int64).alias(_FILE), place))
+        frames += [self._of_file(part, int(file)) for file in np.unique(part.file)]
         rows = pl.concat(frames, how="diagonal_relaxed")
         if gone is not None and gone.height:
             gone = gone.cast(pl.Int64)

@@ -211,7 +211,7 @@ class Intake:
             file.unlink()
 
     def _repeated(self) -> Verdict:
-        verdict, judge = Verdict(), Judge(self._source, self._lake, self._load)
+        verdict, judge = Verdict(), Judge(self._source, self._lake, self._load, self._folder)
         judge.keys(self._keys, verdict)
         for name, spill in self._unique.items():
             judge.unique(name, spill, verdict)
