@@ -5,7 +5,8 @@ each slot reads what it needs at the ends. Windows over the whole past add what 
 what was evicted flags its question: its values are then worth nothing, and the caller answers it from the log.
 
 `memory` is the state (`layout.py`), `real` the same memory as doubles; `lane`, `span`, `slot`, `column` are offsets into
-it. No function here owns memory, so Numba need not count references (`_nrt=False`), which took half the time. `where` = (head, ring, capacity, stride, start, lo, hi, whole past, with own event): a window of one entity.
+it. No function here owns memory, so Numba need not count references (`_nrt=False`), which took half the time. `where` =
+(head, ring, capacity, stride, start, lo, hi, whole past, with own event, lane, number of the span): a window of one entity.
 """
 
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from dayshift.kernel import layout as lay
-from dayshift.kernel import rings
+from dayshift.kernel import rings, wide
 from dayshift.kernel.folds import SUM_FLOAT, SUM_INT, deviation
 from dayshift.kernel.jit import bare
-from dayshift.kernel.numbers import add, divide, magnitude, multiply, subtract
+from dayshift.kernel.numbers import add, divide_total, fits, magnitude, multiply, subtract, widen
 from dayshift.kernel.stream_sketches import distinct, quantile, scratch_words
+from dayshift.kernel.wide import before
 
 STEPS = 16
 MISSED, PASSED_SUM, PASSED_SQUARES, NO_ROOM = 1, 2, 3, 4
@@ -50,38 +52,9 @@ def seek(memory: Any, shape: Any, begin: Any, end: Any, guess: Any, bound: Any) 
 
 
 @bare
-def before(memory: Any, where: Any, place: Any, word: Any, origin: Any) -> Any:
-    """A prefix's value (its `word` in an entry) before a place; `origin` is where it stands for the first place."""
-    if place == where[4]:
-        return memory[origin]
-    return memory[where[1] + ((place - 1) & (where[2] - 1)) * where[3] + word]
-
-
-@bare
-def sum_fits(memory: Any, where: Any, column: Any, own: Any) -> Any:
-    """Whether the sum of a window fits into int64, by adding it up in 128 bits."""
-    head, ring, size, stride, _, lo, hi, whole, with_own = where
-    base, prefix = head + memory[column + lay.C_BASE], memory[column + lay.C_PREFIX]
-    top, zero = np.uint64(63), np.uint64(0)
-    high, low = zero, zero
-    if whole and head > 0:
-        high, low = np.uint64(memory[base + lay.BASE_SUM_HIGH]), np.uint64(memory[base + lay.BASE_SUM])
-    previous = before(memory, where, lo, prefix, base + lay.ORIGIN) if hi > lo else 0
-    for i in range(lo, hi):
-        now = memory[ring + (i & (size - 1)) * stride + prefix]
-        v = np.uint64(now - previous)
-        high, low = add(high, low, zero - (v >> top), v)
-        previous = now
-    if with_own:
-        v = np.uint64(own)
-        high, low = add(high, low, zero - (v >> top), v)
-    return high == zero - (low >> top)
-
-
-@bare
 def total(memory: Any, where: Any, column: Any, own: Any) -> Any:
-    """(number, sum, whether it fits) of a window's values."""
-    head, _, _, _, _, lo, hi, whole, with_own = where
+    """(number, sum, whether the sum is proved to fit) of a window's values; see `wide.wide_total` for when not."""
+    head, _, _, _, _, lo, hi, whole, with_own, _, _ = where
     base, prefix = head + memory[column + lay.C_BASE], memory[column + lay.C_PREFIX]
     n, value, most = hi - lo, 0, memory[memory[column + lay.C_LARGEST]]
     if n > 0:
@@ -92,15 +65,13 @@ def total(memory: Any, where: Any, column: Any, own: Any) -> Any:
         value += memory[base + lay.BASE_SUM]
     if with_own:
         n, value, most = n + 1, value + own, max(most, abs(own))
-    if float(most) * float(n) >= 9.2e18:
-        return n, value, sum_fits(memory, where, column, own)
-    return n, value, True
+    return n, value, float(most) * float(n) < 9.2e18
 
 
 @bare
 def squares(memory: Any, where: Any, column: Any, own: Any) -> Any:
     """The sum of the squares of a window's values as (high, low)."""
-    head, _, _, _, _, lo, hi, whole, with_own = where
+    head, _, _, _, _, lo, hi, whole, with_own, _, _ = where
     base, word = head + memory[column + lay.C_BASE], memory[column + lay.C_SQUARE]
     high, low = np.uint64(0), np.uint64(0)
     if hi > lo:
@@ -131,7 +102,7 @@ def _better(found: Any, some: Any, value: Any, sign: Any) -> Any:
 @bare
 def extreme(memory: Any, where: Any, column: Any, own: Any, sign: Any) -> Any:
     """(value, whether there is one): the smallest (sign 1) or largest (-1) of a window's values."""
-    head, ring, size, stride, _, lo, hi, whole, with_own = where
+    head, ring, size, stride, _, lo, hi, whole, with_own, _, _ = where
     word = memory[column + lay.C_VALUE]
     tree = ring + size * (stride + memory[column + (lay.C_MIN if sign > 0 else lay.C_MAX)])
     found, some = np.int64(own), with_own > 0
@@ -170,7 +141,7 @@ def put(memory: Any, real: Any, slot: Any, nth: Any, value: Any) -> None:
 @bare
 def pick(memory: Any, real: Any, where: Any, slot: Any, column: Any, own: Any) -> Any:
     """First and last values; returns whether an evicted event is missed."""
-    head, ring, size, stride, _, lo, hi, whole, with_own = where
+    head, ring, size, stride, _, lo, hi, whole, with_own, _, _ = where
     word = memory[column + lay.C_VALUE]
     folded = memory[head + lay.FOLDED] if whole and head > 0 else 0
     if memory[slot + lay.K_CODE] == lay.FIRST:
@@ -195,7 +166,7 @@ def pick(memory: Any, real: Any, where: Any, slot: Any, column: Any, own: Any) -
 @bare
 def since(memory: Any, real: Any, where: Any, slot: Any) -> Any:
     """The time since the last event; returns whether an evicted event is missed."""
-    head, ring, size, stride, _, lo, hi, whole, with_own = where
+    head, ring, size, stride, _, lo, hi, whole, with_own, _, _ = where
     if with_own:
         put(memory, real, slot, 0, 0)
     elif hi > lo:
@@ -212,25 +183,30 @@ def sums(memory: Any, real: Any, where: Any, slot: Any, column: Any, own: Any) -
     at = memory[lay.ANSWER] + memory[slot + lay.K_OUT]
     check = at + memory[lay.OUTPUTS]
     odd, factor, mode = memory[slot + lay.K_ODD], real[memory[slot + lay.K_REAL]], memory[slot + lay.K_MODE]
-    n, value, fits = total(memory, where, column, own)
-    if not fits:
-        return PASSED_SUM
+    n, value, proved = total(memory, where, column, own)
+    high, low = widen(value)
+    if not proved:
+        if not wide.have_block(memory, where):
+            return NO_ROOM
+        high, low = wide.wide_total(memory, where, column, own)
     if memory[slot + lay.K_CODE] == lay.SUMS:
         if n > 0:
             memory[check] = 1
-            if mode == SUM_INT:
-                memory[at] = value
+            if mode != SUM_INT:
+                real[at] = divide_total(high, low, 1 if mode == SUM_FLOAT else n, odd, factor)
+            elif fits(high, low):
+                memory[at] = np.int64(low)
             else:
-                real[at] = divide(value, 1 if mode == SUM_FLOAT else n, odd, factor)
+                return PASSED_SUM
         return 0
     most = float(max(memory[memory[column + lay.C_LARGEST]], abs(own) if where[8] else 0))
     if float(n) * most * most >= 1.7e38:
         return PASSED_SQUARES
     square = squares(memory, where, column, own)
-    real[at], memory[check] = deviation(n, value, square, mode, (odd, factor))
+    real[at], memory[check] = deviation(n, (high, low), square, mode, (odd, factor))
     if memory[check] == 2:
         part = memory[lay.ANSWER] + memory[slot + lay.K_PARTS]
-        memory[part], memory[part + 2] = n, value
+        memory[part], memory[part + 1], memory[part + 2] = n, np.int64(high), np.int64(low)
         memory[part + 3], memory[part + 4] = np.int64(square[0]), np.int64(square[1])
     return 0
 
@@ -241,7 +217,7 @@ def reduce(memory: Any, real: Any, where: Any, slot: Any) -> Any:
     code, column = memory[slot + lay.K_CODE], memory[slot + lay.K_COLUMN]
     at = memory[lay.ANSWER] + memory[slot + lay.K_OUT]
     if code == lay.COUNT:
-        head, _, _, _, _, lo, hi, whole, with_own = where
+        head, _, _, _, _, lo, hi, whole, with_own, _, _ = where
         memory[at] = hi - lo + (memory[head + lay.FOLDED] if whole and head > 0 else 0) + with_own
         return 0
     if code == lay.SINCE:
@@ -299,7 +275,8 @@ def ask(memory: Any, real: Any, lane: Any, entity: Any) -> Any:
             missed = True
             continue
         own = asks and memory[span + lay.S_SELF] > 0
-        where = (head, ring, size, stride, start, lo, hi, np.int64(width < 0), np.int64(own))
+        number = (span - memory[lane + lay.L_SPAN]) // lay.SPAN_WORDS
+        where = (head, ring, size, stride, start, lo, hi, np.int64(width < 0), np.int64(own), lane, number)
         for slot in range(memory[span + lay.S_SLOT], memory[span + lay.S_SLOTS], lay.SLOT_WORDS):
             why = reduce(memory, real, where, slot)
             if why == NO_ROOM:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 NO_INT = np.zeros(0, np.int64)
+NO_WORDS = np.zeros(0, np.uint64)
 NO_REAL = np.zeros(0, np.float64)
 NO_MASK = np.zeros(0, np.bool_)
 

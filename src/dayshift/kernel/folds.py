@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from dayshift.kernel.jit import kernel
-from dayshift.kernel.numbers import add, divide, magnitude, multiply, subtract, variance
+from dayshift.kernel.numbers import (
+    add,
+    divide,
+    divide_total,
+    fits,
+    magnitude,
+    multiply,
+    subtract,
+    variance,
+    widen,
+)
 
 SUM_INT, SUM_FLOAT, MEAN = 0, 1, 2
 SAMPLE, ROOT = 1, 2
@@ -55,32 +65,62 @@ def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) 
 
 
 @kernel
-def sums_that_pass(rows: Any, window: Any, columns: Any, high: Any) -> Any:
-    """The first question whose window's sum does not fit into int64, or -1; `high`: the high words of the prefix sums."""
-    lo, hi, skip, extra = window
+def wide_total(columns: Any, high: Any, ends: Any) -> Any:
+    """A window's sum in 128 bits. `columns` = (prefix, values), `high` the prefix sums' upper words, `ends` of one window."""
     prefix, values = columns
-    top = np.uint64(63)
-    zero = np.uint64(0)
+    lo, hi, skip, extra = ends
+    h, l = subtract(high[hi], np.uint64(prefix[hi]), high[lo], np.uint64(prefix[lo]))
+    if skip >= 0:
+        vh, vl = widen(values[skip])
+        h, l = subtract(h, l, vh, vl)
+    if extra >= 0:
+        vh, vl = widen(values[extra])
+        h, l = add(h, l, vh, vl)
+    return h, l
+
+
+@kernel
+def wide_sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> Any:
+    """Sums or means that may pass 64 bits; `columns` has the prefix sums' upper words as a third.
+
+    Returns the first question whose answer would have to be such an integer, or -1.
+    """
+    lo, hi, skip, extra = window
+    prefix, values, high = columns
     for j in range(rows.size):
-        h, l = subtract(high[hi[j]], np.uint64(prefix[hi[j]]), high[lo[j]], np.uint64(prefix[lo[j]]))
-        if skip[j] >= 0:
-            v = np.uint64(values[skip[j]])
-            h, l = subtract(h, l, zero - (v >> top), v)
-        if extra[j] >= 0:
-            v = np.uint64(values[extra[j]])
-            h, l = add(h, l, zero - (v >> top), v)
-        if h != zero - (l >> top):
+        n = hi[j] - lo[j] - (skip[j] >= 0) + (extra[j] >= 0)
+        h, l = wide_total((prefix, values), high, (lo[j], hi[j], skip[j], extra[j]))
+        if not _put_sum(rows[j], (n, h, l), mode, scale, out):
             return rows[j]
     return -1
 
 
 @kernel
+def _put_sum(r: Any, total: Any, mode: Any, scale: Any, out: Any) -> Any:
+    """Write a sum of n values in 128 bits, or their mean; returns whether it could be written."""
+    n, high, low = total
+    whole, real, valid = out
+    valid[r] = n > 0
+    if n > 0 and mode == SUM_INT:
+        whole[r] = np.int64(low)
+        return fits(high, low)
+    if n > 0:
+        real[r] = divide_total(high, low, n if mode == MEAN else 1, scale[0], scale[1])
+    return True
+
+
+@kernel
 def deviation(n: Any, total: Any, square: Any, mode: Any, scale: Any) -> Any:
-    """(value, state) of a variance or its root; state 0: null, 1: there, 2: needs `exact_variance`."""
+    """(value, state) of a variance or its root; state 0: null, 1: there, 2: needs `exact_variance`.
+
+    `total` and `square` have two words each.
+    """
     sample = (mode & SAMPLE) != 0
     if n == 0 or (sample and n == 1):
         return 0.0, 0
-    value, done = variance(n, total, square, scale, sample)
+    value, done = 0.0, fits(total[0], total[1])
+    if done:
+        value, done = variance(n, np.int64(total[1]), square, scale, sample)
     if not done:
         return 0.0, 2
     return (np.sqrt(value) if (mode & ROOT) != 0 else value), 1
@@ -88,12 +128,12 @@ def deviation(n: Any, total: Any, square: Any, mode: Any, scale: Any) -> Any:
 
 @kernel
 def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> Any:
-    """Variances. `columns` = (prefix, values, high and low prefix of squares); `out` = (real, state).
+    """Variances. `columns` = (prefix, values, high and low prefix of squares, above); `out` = (real, state).
 
-    Returns how many states are 2.
+    `above`: the upper words of the prefix sums where a sum may pass 64 bits, else empty. Returns how many states are 2.
     """
     lo, hi, skip, extra = window
-    prefix, values, high, low = columns
+    prefix, values, high, low, above = columns
     real, state = out
     undone = 0
     for j in range(rows.size):
@@ -112,14 +152,17 @@ def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out:
             a = magnitude(values[extra[j]])
             sh, sl = multiply(a, a)
             h, l = add(h, l, sh, sl)
-        real[rows[j]], state[rows[j]] = deviation(n, total, (h, l), mode, scale)
+        th, tl = widen(total)
+        if above.size:
+            th, tl = wide_total((prefix, values), above, (lo[j], hi[j], skip[j], extra[j]))
+        real[rows[j]], state[rows[j]] = deviation(n, (th, tl), (h, l), mode, scale)
         undone += state[rows[j]] == 2
     return undone
 
 
 @kernel
-def parts(rows: Any, window: Any, columns: Any, out: Any) -> None:
-    """The words (count, sum, squares) of each window, as `late.late_parts` gives them; the sum's high word stays 0."""
+def parts(rows: Any, window: Any, columns: Any, above: Any, out: Any) -> None:
+    """The words (count, sum, squares) of each window, as `late.late_parts` gives them; `above` as in `deviations`."""
     lo, hi, skip, extra = window
     prefix, values, high, low = columns
     for j in range(rows.size):
@@ -138,30 +181,20 @@ def parts(rows: Any, window: Any, columns: Any, out: Any) -> None:
             a = magnitude(values[extra[j]])
             sh, sl = multiply(a, a)
             h, l = add(h, l, sh, sl)
-        out[j, 0], out[j, 2], out[j, 3], out[j, 4] = np.uint64(n), np.uint64(total), h, l
+        th, tl = widen(total)
+        if above.size:
+            th, tl = wide_total((prefix, values), above, (lo[j], hi[j], skip[j], extra[j]))
+        out[j, 0], out[j, 1], out[j, 2], out[j, 3], out[j, 4] = np.uint64(n), th, tl, h, l
 
 
 @kernel
-def parts_that_pass(rows: Any, words: Any) -> Any:
-    """The first question whose sum does not fit into int64, or -1."""
+def sums_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> Any:
+    """Sums or means from the words of each window; `out` as in `sums`, the result as of `wide_sums`."""
     for j in range(rows.size):
-        if words[j, 1] != np.uint64(0) - (words[j, 2] >> np.uint64(63)):
+        total = np.int64(words[j, 0]), words[j, 1], words[j, 2]
+        if not _put_sum(rows[j], total, mode, scale, out):
             return rows[j]
     return -1
-
-
-@kernel
-def sums_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any) -> None:
-    """Sums or means from the words of each window. `out` as in `sums`."""
-    odd, factor = scale
-    whole, real, valid = out
-    for j in range(rows.size):
-        n, total, r = np.int64(words[j, 0]), np.int64(words[j, 2]), rows[j]
-        valid[r] = n > 0
-        if n > 0 and mode == SUM_INT:
-            whole[r] = total
-        elif n > 0:
-            real[r] = divide(total, n if mode == MEAN else 1, odd, factor)
 
 
 @kernel
@@ -170,7 +203,7 @@ def deviations_from_parts(rows: Any, words: Any, mode: Any, scale: Any, out: Any
     real, state = out
     undone = 0
     for j in range(rows.size):
-        n, total = np.int64(words[j, 0]), np.int64(words[j, 2])
+        n, total = np.int64(words[j, 0]), (words[j, 1], words[j, 2])
         square = (words[j, 3], words[j, 4])
         real[rows[j]], state[rows[j]] = deviation(n, total, square, mode, scale)
         undone += state[rows[j]] == 2

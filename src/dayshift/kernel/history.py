@@ -41,7 +41,7 @@ def answer(
         threads: how many to use; None: as many as there are processors. The answers are the same for any number.
 
     Raises:
-        Refused: DS501, a window's sum passes 64 bits; DS502, its sum of squares passes 128.
+        Refused: DS501, a sum of integers is no int64; DS502, a window's sum of squares may pass 128 bits.
     """
     lanes = plan.lanes_where(lambda series, slot: _has_nulls(events[series.source], slot))
     outputs = [Output.empty(slot, questions.time.size) for slot in plan.slots]

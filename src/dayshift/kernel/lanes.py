@@ -12,7 +12,7 @@ import numpy as np
 
 from dayshift.kernel import folds, numbers, sketches, sorting
 from dayshift.kernel.arrays import Events, Questions
-from dayshift.kernel.flat import NO_INT, NO_MASK, flat
+from dayshift.kernel.flat import NO_INT, NO_MASK, NO_WORDS, flat
 from dayshift.kernel.plan import Lane, Plan, Slot
 
 SUMMING = ("sum", "mean")
@@ -32,7 +32,7 @@ class Material:
     placed: Any
     largest: int = 0
     prefix: Any = field(default_factory=lambda: NO_INT)
-    high: Any = field(default_factory=lambda: NO_INT)
+    high: Any = field(default_factory=lambda: NO_WORDS)
     squares: Any = None
     trees: dict[int, Any] = field(default_factory=dict)
     codes: dict[Any, Any] = field(default_factory=dict)
@@ -168,7 +168,7 @@ def _add_material(lane: PreparedLane, slot: Slot, events: Events, place: Any) ->
         lane.materials[name] = _column(name, events, place, lane.time)
     made, aggregate = lane.materials[name], slot.aggregate
     if aggregate in SUMMING or aggregate in DEVIATING:
-        _add_prefix(made, lane.most, aggregate in DEVIATING)
+        _add_prefix(made, lane, aggregate in DEVIATING)
     elif aggregate in ("min", "max"):
         sign = 1 if aggregate == "min" else -1
         if sign not in made.trees:
@@ -194,12 +194,12 @@ def _column(name: str | None, events: Events, place: Any, time: Any) -> Material
     return Material(placed)
 
 
-def _add_prefix(made: Material, most: int, squares: bool) -> None:
+def _add_prefix(made: Material, lane: PreparedLane, squares: bool) -> None:
     if made.prefix.size == 0:
         made.prefix = np.zeros(made.placed.size + 1, np.int64)
         np.cumsum(made.placed, out=made.prefix[1:])
         made.largest = int(numbers.largest(made.placed))
-        if made.largest * most >= 2**63:
+        if made.largest * lane.most >= 2**63 and numbers.may_pass(made.placed, lane.start):
             made.high = np.empty(made.placed.size + 1, np.uint64)
             numbers.sign_extended_prefix(made.placed, made.high)
     if squares and made.squares is None:

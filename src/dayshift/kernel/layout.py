@@ -18,7 +18,8 @@ One array, and inside it offsets, is also what makes the kernels fast: nothing e
 
 A *head* is one entity of one lane: ring, capacity (a power of two), start and end (counting up for ever; place `i` of a
 ring stands at `i mod capacity`), the largest time of an evicted event, the number of folded events, guesses where each
-span's window begins and ends, and for each column what was folded (`BASE_*`). A *ring* holds entries in order of
+span's window begins and ends, and for each column what was folded (`BASE_*`). Once a sum may pass 64 bits, the head
+also has a *wide block*: for each span and column a stretch of places and its sum in 128 bits (`W_*`). A *ring* holds entries in order of
 (time, arrival): time, then per column the value, its prefix sum, that of its square (two words), whichever some
 aggregate needs; behind the entries stand the inner nodes of a segment tree for each extreme.
 """
@@ -37,9 +38,11 @@ NEVER = -(2**63)
 # header
 NEXT, CLOCK, NEED, SLACK, FAULT, LANES, LANES_END, ROW, ANSWER, OUTPUTS, WIDTH, TABLES = range(12)
 # a lane's record
-DIRECTORY, DIRECTORY_SIZE, HAND, FLOOR, FREE_HEAD, HELD, FREE_RING, LANE_WORDS = 0, 1, 2, 3, 4, 5, 6, 70
+DIRECTORY, DIRECTORY_SIZE, HAND, FLOOR, FREE_HEAD, HELD, FREE_WIDE, FREE_RING, LANE_WORDS = 0, 1, 2, 3, 4, 5, 6, 7, 71
 # a head
-RING, SIZE, START, END, EVICTED, FOLDED, GUESSES = 0, 1, 2, 3, 4, 5, 6
+RING, SIZE, START, END, EVICTED, FOLDED, WIDE, GUESSES = 0, 1, 2, 3, 4, 5, 6, 7
+# a span's and column's part of a wide block: the places [low, high) and their sum
+W_LOW, W_HIGH, W_SUM_HIGH, W_SUM, WIDE_WORDS = range(5)
 # a column's part of a head: folded sum (low, high) and squares (high, low); prefixes before the first entry; extremes;
 # time and value of the first event
 BASE_SUM, BASE_SUM_HIGH, BASE_SQUARE, ORIGIN, ORIGIN_SQUARE = 0, 1, 2, 4, 5

@@ -2,7 +2,8 @@
 
 A window's sum is a difference of two prefix sums. Prefix sums may wrap (modulo 2**64, or 2**128 as two uint64 for
 squares): the difference is still right as long as the window's own sum fits, and that is proved, from the largest
-absolute value and the largest number of events, or checked window by window; what does not fit raises.
+absolute value and the number of events, or from the sum of an entity's absolute values. Where it is not proved, sums are
+taken in 128 bits, which hold whatever 2**64 values of 64 bits add up to.
 
 Every division of exact integers is rounded once, to nearest, ties to even, like Python's `float(Fraction(n, d))`. When
 numerator and denominator both fit into 53 bits, the processor's own division does that. Otherwise 54 bits of the
@@ -133,6 +134,42 @@ def divide(total: Any, count: Any, odd: Any, factor: Any) -> Any:
 
 
 @kernel
+def fits(high: Any, low: Any) -> Any:
+    """Whether a 128-bit number in two's complement is an int64."""
+    return high == U0 - (low >> _63)
+
+
+@kernel
+def widen(value: Any) -> Any:
+    """An int64 as a 128-bit number in two's complement."""
+    v = np.uint64(value)
+    return U0 - (v >> _63), v
+
+
+@kernel
+def divide_total(high: Any, low: Any, count: Any, odd: Any, factor: Any) -> Any:
+    """The same as `divide` for a total of 128 bits in two's complement."""
+    if fits(high, low):
+        return divide(np.int64(low), count, odd, factor)
+    negative = high >= _TOP
+    if negative:
+        high, low = subtract(U0, U0, high, low)
+    dh, dl = multiply(np.uint64(count), np.uint64(odd))
+    value = divide_wide(high, low, dh, dl) * factor
+    return -value if negative else value
+
+
+def signed(high: int, low: int) -> int:
+    """The integer that two words are in two's complement.
+
+    >>> signed(2**64 - 1, 2**64 - 5)
+    -5
+    """
+    value = ((int(high) % 2**64) << 64) | (int(low) % 2**64)
+    return value - 2**128 if value >= 2**127 else value
+
+
+@kernel
 def variance(count: Any, total: Any, square: Any, scale: Any, sample: Any) -> Any:
     """`(n*Q - S**2) / (n * (n - 1 or n) * scale**2)` correctly rounded, and whether it could be: if not, use `exact`.
 
@@ -201,6 +238,19 @@ def largest(values: Any) -> Any:
     for i in range(values.size):
         low, high = min(low, values[i]), max(high, values[i])
     return max(high, -low)
+
+
+@kernel
+def may_pass(values: Any, start: Any) -> Any:
+    """Whether the absolute values of some entity, `start[e]`..`start[e + 1]`, add up to 2**63 or more."""
+    for e in range(start.size - 1):
+        total = U0
+        for i in range(start[e], start[e + 1]):
+            a = magnitude(values[i])
+            total = total + a
+            if total >= _TOP or a >= _TOP:
+                return True
+    return False
 
 
 def exact_variance(count: int, total: int, square: int, scale: int, sample: bool) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from dayshift.kernel import layout as lay
+from dayshift.kernel import wide
 from dayshift.kernel.jit import bare
 from dayshift.kernel.numbers import add, magnitude, multiply
 
@@ -174,6 +175,10 @@ def evict(memory: Any, lane: Any, head: Any) -> None:
         entry = ring + (start & (size - 1)) * stride
         for c in range(memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS], lay.COLUMN_WORDS):
             base, prefix = head + memory[c + lay.C_BASE], memory[c + lay.C_PREFIX]
+            if memory[head + lay.WIDE] > 0 and prefix >= 0:
+                number = (c - memory[lane + lay.L_COLUMN]) // lay.COLUMN_WORDS
+                value = memory[entry + prefix] - memory[base + lay.ORIGIN]
+                wide.left(memory, lane, head, number, start, value)
             if unbounded:
                 at = memory[c + lay.C_VALUE]
                 value = memory[entry + at] if at >= 0 else memory[entry + prefix] - memory[base + lay.ORIGIN]
@@ -212,6 +217,7 @@ def sweep(memory: Any, lane: Any) -> None:
     if memory[lane + lay.L_UNBOUNDED] == 0 and memory[head + lay.START] == memory[head + lay.END]:
         memory[record + lay.FLOOR] = max(memory[record + lay.FLOOR], memory[head + lay.EVICTED])
         _give_ring(memory, lane, memory[head + lay.RING], memory[head + lay.SIZE])
+        wide.give_block(memory, lane, head)
         memory[head] = memory[record + lay.FREE_HEAD]
         memory[record + lay.FREE_HEAD] = head
         memory[at] = 0
@@ -250,6 +256,8 @@ def insert(memory: Any, lane: Any, head: Any, row: Any) -> None:
     while place > start and memory[ring + ((place - 1) & (size - 1)) * stride] > time:
         place -= 1
     memory[head + lay.END] = end + 1
+    if place < end and memory[head + lay.WIDE] > 0:
+        wide.entered(memory, lane, head, place, row)
     memory[memory[lane + lay.L_RECORD] + lay.HELD] += 1
     for i in range(end, place, -1):
         source, target = ring + ((i - 1) & (size - 1)) * stride, ring + (i & (size - 1)) * stride

@@ -100,11 +100,12 @@ def _answer_slot(slot: Slot, made: PreparedLane, out: Output, asked: Asked, wind
     if aggregate == "count":
         folds.counts(rows, window, out.whole[0])
     elif aggregate in SUMMING:
-        base = (column.prefix, column.placed)
+        base, mode, scale = (column.prefix, column.placed), sum_mode(slot), numbers.fixed_point(slot.scale)
+        into = (out.whole[0], out.real[0], out.valid[0])
         if column.high.size:
-            _check_sums(slot, folds.sums_that_pass(rows, window, base, column.high))
-        scale = numbers.fixed_point(slot.scale)
-        folds.sums(rows, window, base, sum_mode(slot), scale, (out.whole[0], out.real[0], out.valid[0]))
+            _check_sums(slot, folds.wide_sums(rows, window, (*base, column.high), mode, scale, into))
+        else:
+            folds.sums(rows, window, base, mode, scale, into)
     elif aggregate in DEVIATING:
         _check_squares(slot, column, window)
         _deviate(slot, column, out, rows, window)
@@ -143,10 +144,10 @@ def from_parts(slot: Slot, rows: Any, parts: Any, out: Output, largest: int) -> 
     if slot.aggregate == "count":
         out.whole[0][rows] = parts[:, 0].astype(np.int64)
         return
-    _check_sums(slot, folds.parts_that_pass(rows, parts))
     scale = numbers.fixed_point(slot.scale)
     if slot.aggregate in SUMMING:
-        folds.sums_from_parts(rows, parts, sum_mode(slot), scale, (out.whole[0], out.real[0], out.valid[0]))
+        target = (out.whole[0], out.real[0], out.valid[0])
+        _check_sums(slot, folds.sums_from_parts(rows, parts, sum_mode(slot), scale, target))
         return
     if int(parts[:, 0].max(initial=0)) * largest * largest >= MOST_SQUARES:
         refuse_squares(slot)
@@ -159,7 +160,7 @@ def _settle_by_python(slot: Slot, out: Output, rows: Any, parts: Any) -> None:
     """Variances that pass 128 bits on the way, in Python's integers."""
     mode = MODES[slot.aggregate]
     for j in np.flatnonzero(out.valid[0][rows] == _NEEDS_PYTHON):
-        n, total = int(parts[j, 0]), int(parts[j, 2].astype(np.int64))
+        n, total = int(parts[j, 0]), numbers.signed(parts[j, 1], parts[j, 2])
         square = (int(parts[j, 3]) << 64) | int(parts[j, 4])
         value = numbers.exact_variance(n, total, square, slot.scale, bool(mode & folds.SAMPLE))
         out.real[0][rows[j]] = math.sqrt(value) if mode & folds.ROOT else value
@@ -168,11 +169,12 @@ def _settle_by_python(slot: Slot, out: Output, rows: Any, parts: Any) -> None:
 
 def _deviate(slot: Slot, column: Material, out: Output, rows: Any, window: Window) -> None:
     columns = (column.prefix, column.placed, *column.squares)
+    above = column.high
     scale = numbers.fixed_point(slot.scale)
     target = (out.real[0], out.valid[0])
-    if folds.deviations(rows, window, columns, MODES[slot.aggregate], scale, target):
+    if folds.deviations(rows, window, (*columns, above), MODES[slot.aggregate], scale, target):
         parts = np.zeros((rows.size, 5), np.uint64)
-        folds.parts(rows, window, columns, parts)
+        folds.parts(rows, window, columns, above, parts)
         _settle_by_python(slot, out, rows, parts)
 
 
@@ -216,12 +218,12 @@ def _check_squares(slot: Slot, column: Material, window: Window) -> None:
 
 
 def refuse_sum(slot: Slot) -> NoReturn:
-    """Say which feature's sum passed 64 bits."""
+    """Say which feature's sum is an integer beyond 64 bits."""
     raise Refused(
         "DS501",
-        f"feature '{slot.feature}': the sum of one window passes 64 bits",
-        facts=(f"values are kept in units of 1/{slot.scale}",),
-        hint="give the column fewer digits or bits, or the window a shorter width",
+        f"feature '{slot.feature}': the sum of one window is an integer of more than 64 bits",
+        facts=("sums of integers are integers from -2**63 to 2**63 - 1",),
+        hint="declare the column as float, ask for the mean, or give the window a shorter width",
     )
 
 

@@ -24,7 +24,7 @@ from dayshift.kernel.slots import MODES, NULLABLE_NOT, refuse_squares, refuse_su
 from dayshift.kernel.tape import write_tape
 
 MAGIC = b"DAYSHIFT-STATE"
-VERSION = 1
+VERSION = 2
 _HEAD = struct.Struct("<14sH32s32sq")
 _WORDS_AT_FIRST = 4096
 _HINT = "rebuild the state from the log"
@@ -85,7 +85,7 @@ class State:
             questions: in log order, with `own` relating to these events.
 
         Raises:
-            Refused: DS501, DS502: a window's sum or sum of squares passes its bits. The state is then of no more use.
+            Refused: DS501, DS502: a sum of integers is no int64, or a window's squares may pass 128 bits. The state is then of no more use.
         """
         tape = write_tape(self.plan, self._tables.tape, events, questions)
         return self._finish(self.run(tape, questions.time.size))
@@ -138,9 +138,9 @@ class State:
         state = self._tables.outputs + self._tables.lines[number][0]
         mode, parts = MODES[slot.aggregate], self._tables.parts[number]
         for q in np.flatnonzero(out[:, state] == 2):
-            n, _, total, high, low = (int(word) for word in out[q, parts : parts + 5])
+            n, *total, high, low = (int(word) for word in out[q, parts : parts + 5])
             square = ((high % 2**64) << 64) | (low % 2**64)
-            value = numbers.exact_variance(n, total, square, slot.scale, bool(mode & folds.SAMPLE))
+            value = numbers.exact_variance(n, numbers.signed(*total), square, slot.scale, bool(mode & folds.SAMPLE))
             real[q] = math.sqrt(value) if mode & folds.ROOT else value
 
     def save(self) -> bytes:

@@ -32,7 +32,7 @@ def _room(values: Any, bound: Any) -> Any:
 @bare
 def gather(memory: Any, where: Any, word: Any, own: Any) -> Any:
     """Copy a word of all entries of the window, and the asking event's where it counts; returns how many there are."""
-    _, ring, size, stride, _, lo, hi, _, with_own = where
+    _, ring, size, stride, _, lo, hi, _, with_own, _, _ = where
     at = memory[lay.NEXT]
     for i in range(lo, hi):
         memory[at + i - lo] = memory[ring + (i & (size - 1)) * stride + word]
