@@ -100,6 +100,39 @@ def test_a_damaged_state_is_rebuilt_and_said(shop: Shop) -> None:
     assert report.features.rows == ORDERS_A_DAY
 
 
+def test_a_state_of_another_version_is_rebuilt(shop: Shop) -> None:
+    """After an upgrade that keeps its state otherwise, the night reads the log again instead of stopping."""
+    _nights(shop, 0, 1)
+    project = shop.open()
+    state = project.lake.state(project.pipeline.name)
+    state.save(project.fingerprint, 2, b"DAYSHIFT of another version")
+    shop.write_day(2)
+    report = nightly.run(shop.open(), shop.night(2))
+    assert report.features.rebuilt
+    assert report.features.rows == ORDERS_A_DAY
+
+
+def test_a_features_table_that_lost_its_last_commit_is_filled_again(shop: Shop) -> None:
+    """The state is ahead of the table then: an older one, or the log, gives the same rows, and none is doubled."""
+    _nights(shop, 0, 2)
+    project = shop.open()
+    before = project.features.scan().sort("order_id").collect()
+    log = Path(str(project.lake.root)) / "features"
+    max(log.rglob("_delta_log/*.json")).unlink()
+    assert shop.open().features.scan().collect().height == 2 * ORDERS_A_DAY
+    report = nightly.run(shop.open(), shop.night(2) + dt.timedelta(hours=1))
+    assert report.features.rows == ORDERS_A_DAY
+    assert shop.open().features.scan().sort("order_id").collect().equals(before)
+
+
+def test_a_features_table_that_answers_more_than_was_loaded_is_refused(shop: Shop) -> None:
+    """`loads` lost its last commit: the next load would take the same number, and its questions would never be answered."""
+    _nights(shop, 0, 1)
+    max((shop.root / "lake" / "loads" / "_delta_log").glob("*.json")).unlink()
+    with pytest.raises(DayshiftError, match="DS403"):
+        nightly.run(shop.open(), shop.night(1) + dt.timedelta(hours=1))
+
+
 @pytest.mark.slow
 def test_a_changed_definition_goes_to_its_own_table(shop: Shop) -> None:
     """The old features stay as they were; the new definition answers all history anew."""

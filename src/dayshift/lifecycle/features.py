@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dayshift.definition import Calendar
-from dayshift.diagnostics import Bug, DayshiftError
+from dayshift.diagnostics import Bug, DayshiftError, NotReady
 from dayshift.lifecycle.horizon import answerable_from
 
 if TYPE_CHECKING:
@@ -66,9 +66,10 @@ def update_features(project: Project) -> FeatureReport:
     """
     table, last = project.features, project.lake.last_load
     done = table.last_number(APP)
-    if done >= last:
+    check_not_ahead(project)
+    if done == last:
         return FeatureReport(0, last + 1, last, project.fingerprint)
-    state, since, rebuilt = _saved_state(project)
+    state, since, rebuilt = _saved_state(project, done)
     complete = answerable_from(project, remembered=state is not None)
     if since < done:
         state = _advance(project, state, (since + 1, done), complete, keep=False)[1]
@@ -79,15 +80,33 @@ def update_features(project: Project) -> FeatureReport:
     return FeatureReport(written, done + 1, last, project.fingerprint, rebuilt, counted.left_out)
 
 
-def _saved_state(project: Project) -> tuple[bytes | None, int, str | None]:
+def check_not_ahead(project: Project) -> None:
+    """The features answer no load that table `loads` does not have; ask before a load takes that number again.
+
+    Raises:
+        NotReady: DS403, one of the two tables has lost commits.
+    """
+    done, last = project.features.last_number(APP), project.lake.last_load
+    if done > last:
+        raise NotReady(
+            "DS403",
+            f"table '{project.features.name}' and table 'loads' cannot both be right",
+            facts=(f"one answers the questions of load {done}, the other ends with load {last}",),
+            hint="dayshift explain DS403",
+        )
+
+
+def _saved_state(project: Project, done: int) -> tuple[bytes | None, int, str | None]:
+    """The newest state of which the table holds all rows, if it can be read and this version understands it."""
     try:
-        held = project.lake.state(project.pipeline.name).load(project.fingerprint)
+        held = project.lake.state(project.pipeline.name).load(project.fingerprint, upto_load=done)
+        if held is not None:
+            load, blob = held
+            project.engine.advance(project.pipeline, project.lake.as_log(), blob, loads=(load + 1, load + 1))
+            return blob, load, None
     except DayshiftError as error:
         return None, 0, str(error)
-    if held is None:
-        return None, 0, None
-    load, blob = held
-    return blob, load, None
+    return None, 0, None
 
 
 def _advance(

@@ -11,9 +11,11 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from dayshift.diagnostics import DayshiftError, to_json
 from dayshift.lifecycle.deliver import DeliveryReport, deliver
-from dayshift.lifecycle.features import update_features
+from dayshift.lifecycle.features import check_not_ahead, update_features
 from dayshift.lifecycle.ingest import LoadReport, ingest
 from dayshift.lifecycle.labels import LabelReport, update_labels
 from dayshift.lifecycle.predictions import update_predictions
@@ -55,6 +57,7 @@ def run(project: Project, now: dt.datetime, progress: Progress | None = None) ->
 
 def _run(project: Project, now: dt.datetime, progress: Progress, meter: Meter) -> RunReport:
     notes: list[str] = []
+    check_not_ahead(project)
     with meter.step("ingest"):
         load = ingest(project.pipeline, project.settings, project.lake, project.root, now, progress)
     with meter.step("features"):
@@ -65,6 +68,8 @@ def _run(project: Project, now: dt.datetime, progress: Progress, meter: Meter) -
         notes.append(f"{features.unanswered:,} old questions are not answered: events that they need were deleted")
     with meter.step("labels"):
         labels = update_labels(project, now)
+    if labels.corrected:
+        notes.append(f"{labels.corrected:,} labels are put right: their answers came after they had been decided")
     with meter.step("train"):
         trained = _train_when_due(project, now, notes)
     with meter.step("score"):
@@ -108,14 +113,16 @@ def _train_when_due(project: Project, now: dt.datetime, notes: list[str]) -> Tra
         return None
 
 
-def delivered_so_far(project: Project) -> dict[str, int]:
-    """Up to which load each destination has got its rows, from the ledger's runs that finished."""
+def delivered_so_far(project: Project) -> dict[str, DeliveryReport]:
+    """What each destination got last, from the ledger's runs that finished."""
     runs = project.lake.ledger.read(verb=VERB)
-    done: dict[str, int] = {}
-    for outcome, detail in zip(runs["outcome"], runs["detail"], strict=True) if runs.height else ():
-        if outcome == "done":
-            for delivery in json.loads(detail).get("deliveries", []):
-                done[delivery["destination"]] = delivery["last_load"]
+    mine = (pl.col("outcome") == "done") & (pl.col("pipeline") == project.pipeline.name)
+    done: dict[str, DeliveryReport] = {}
+    for detail in reversed(runs.filter(mine)["detail"].to_list()):
+        if project.settings.destinations.keys() <= done.keys():
+            break
+        for delivery in json.loads(detail).get("deliveries", []):
+            done.setdefault(delivery["destination"], DeliveryReport(**delivery))
     return done
 
 

@@ -77,7 +77,9 @@ def of_run(project: Project, now: dt.datetime) -> RunPlan:
         trains=model and training.is_due(project, now),
         last_training=last_ended(project, training.VERB),
         scores_with=None if champion is None else str(champion),
-        delivers={name: delivered.get(name, 0) for name in project.settings.destinations},
+        delivers={
+            name: delivered[name].last_load if name in delivered else 0 for name in project.settings.destinations
+        },
     )
 
 
