@@ -154,3 +154,12 @@ def test_history_tells_the_commits(table: Table) -> None:
     table.append_once(rows(2), "run", 2)
     assert table.history()["version"].to_list() == [1, 0]
     assert table.history()["at"].is_sorted(descending=True)
+
+
+def test_opening_a_table_does_not_read_every_commit_again(table: Table, tmp_path: Path) -> None:
+    """Every tenth commit leaves a checkpoint, so that a night costs after years what it costs in the first week."""
+    for night in range(1, 13):
+        table.append_once(rows(night), "run", night)
+    assert list(tmp_path.rglob("*.checkpoint.parquet"))
+    assert days(table) == list(range(1, 13))
+    assert days(table, version=3) == [1, 2, 3, 4]

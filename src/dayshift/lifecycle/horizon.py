@@ -54,9 +54,11 @@ def answerable_from(project: Project, *, remembered: bool = False) -> dt.datetim
         Refused: DS591, a feature looks at the whole past, and a part of it is gone.
     """
     earliest: list[int] = []
+    known = {feature.source.name for feature in project.pipeline.window_features} & set(project.lake.sources)
+    whole_from = {name: project.lake.complete_from_us(name) for name in known}
     for feature in project.pipeline.window_features:
         source = feature.source.name
-        complete = project.lake.complete_from_us(source) if project.lake.has_events(source) else None
+        complete = whole_from.get(source)
         if complete is None:
             continue
         for window in _windows(feature):
