@@ -149,6 +149,27 @@ def test_a_changed_definition_goes_to_its_own_table(shop: Shop) -> None:
     assert old.features.scan().collect().equals(before)
 
 
+@pytest.mark.slow
+def test_the_first_night_interrupted_before_scoring_is_scored_by_the_next_run(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its features are in the lake already, and no prediction ever was: the questions are not taken for old ones."""
+    for day in range(DAYS):
+        shop.write_day(day)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nightly, "update_predictions", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            nightly.run(shop.open(), shop.night(DAYS - 1))
+    report = nightly.run(shop.open(), shop.night(DAYS - 1))
+    assert report.features.rows == 0
+    assert report.predictions.rows > ORDERS_A_DAY
+    assert nightly.run(shop.open(), shop.night(DAYS)).predictions.rows == 0, "each is scored once"
+
+
 RUN = """
 import datetime as dt, sys
 from pathlib import Path

@@ -22,6 +22,7 @@ from dayshift.lifecycle.predictions import update_predictions
 from dayshift.lifecycle.train import TrainReport
 from dayshift.runtimes import calendar, training
 from dayshift.runtimes.meter import Meter
+from dayshift.runtimes.past import first_unfinished
 from dayshift.runtimes.report import RunReport, plain
 from dayshift.runtimes.watch import watch
 
@@ -73,7 +74,8 @@ def _run(project: Project, now: dt.datetime, progress: Progress, meter: Meter) -
     with meter.step("train"):
         trained = _train_when_due(project, now, notes)
     with meter.step("score"):
-        predictions = update_predictions(project, features.first_load, now)
+        since = min(features.first_load, first_unfinished(project))  # a killed run's questions are scored too
+        predictions = update_predictions(project, since, now)
     with meter.step("deliver"):
         deliveries = tuple(deliver(project, delivered_so_far(project)))
     with meter.step("monitor"):
