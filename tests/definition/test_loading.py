@@ -111,3 +111,36 @@ def test_an_absent_file_is_a_fault_of_usage(tmp_path: Path) -> None:
     """DS101 and exit code 2; a package that is absent is exit code 3."""
     assert refused(tmp_path / "none.py").exit_code == 2
     assert isinstance(refused(written(tmp_path, "import no_such_package")), NotReady)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("import polrs as pl", "write 'polars' in place of 'polrs'"),
+        ("import a_package_that_nobody_wrote", "pip install a_package_that_nobody_wrote"),
+        ("from math import sqtr", "write 'sqrt' in place of 'sqtr'"),
+        ("pl.col('x')", "import polars as pl"),
+        ("payments.by('card').zzz", None),
+    ],
+)
+def test_the_likeliest_repair_of_a_slip_is_offered(tmp_path: Path, line: str, hint: str | None) -> None:
+    """A misspelt package is not offered for installation; what is offered can be pasted."""
+    file = written(tmp_path, GOOD.replace("pipeline =", f"{line}\npipeline ="))
+    said = refused(file).problems[0].hint
+    assert said == hint if hint else (said or "").startswith("allowed here: count, distinct_count, ")
+
+
+def test_what_a_file_prints_is_talk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Results alone stand on stdout, so that they can be read by a program."""
+    load_pipeline(written(tmp_path, GOOD + "print('hello')\n"))
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "hello\n")
+
+
+def test_a_missing_file_is_answered_with_its_neighbour(tmp_path: Path) -> None:
+    """The nearest Python file, as the setting that names it."""
+    written(tmp_path, GOOD)
+    assert refused(tmp_path / "pipelin.py").problems[0].hint == "dayshift check pipeline.py"
+    (tmp_path / "dayshift.toml").touch()
+    assert refused(tmp_path / "pipelin.py").problems[0].hint == 'in dayshift.toml: pipeline = "pipeline.py"'
+    assert refused(tmp_path / "train.py").problems[0].hint == "dayshift init my-project"

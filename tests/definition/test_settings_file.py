@@ -97,3 +97,13 @@ def test_a_secret_comes_from_the_environment_and_late(monkeypatch: pytest.Monkey
     monkeypatch.delenv("SHOP_URL")
     with pytest.raises(NotReady, match="DS113"):
         secret("env:SHOP_URL")
+
+
+def test_a_project_around_the_folder_is_named(tmp_path: Path) -> None:
+    """Asked one folder too deep, or for a file in place of the folder, the way back is the hint."""
+    (tmp_path / "dayshift.toml").touch()
+    (tmp_path / "data").mkdir()
+    for place in (tmp_path / "data" / "dayshift.toml", tmp_path / "dayshift.toml" / "dayshift.toml"):
+        with pytest.raises(DefinitionError, match="DS101") as caught:
+            read_settings(place)
+        assert caught.value.problems[0].hint == f"cd {tmp_path}"

@@ -5,6 +5,7 @@ raises becomes one problem with the user's file and line. `read_settings` reads 
 """
 
 import builtins
+import difflib
 import inspect
 import linecache
 import re
@@ -12,8 +13,9 @@ import sys
 import traceback
 import types
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from hashlib import blake2b
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from dayshift.definition.canonical import USER_MODULE
@@ -22,6 +24,14 @@ from dayshift.definition.settings_file import read_settings
 from dayshift.diagnostics import DayshiftError, DefinitionError, NotReady, Place, Problem, nearest, shorten
 
 _borrowed: dict[str, set[str]] = {}
+_IMPORTS = {
+    "ds": "import dayshift as ds",
+    "dayshift": "import dayshift",
+    "pl": "import polars as pl",
+    "np": "import numpy as np",
+    "pd": "import pandas as pd",
+}
+"""What a name usually stands for when nothing imported it."""
 
 
 def load_pipeline(path: Path | str, name: str | None = None) -> Pipeline:
@@ -40,8 +50,17 @@ def load_pipeline(path: Path | str, name: str | None = None) -> Pipeline:
         text, _, name = text.rpartition(":")
     file = Path(text).resolve()
     if not file.is_file():
-        raise DefinitionError("DS101", f"file '{text}' is not there", hint="dayshift init my-project")
+        raise DefinitionError("DS101", f"file '{text}' is not there", hint=_instead(file))
     return _choose(_run(file), file, name)
+
+
+def _instead(file: Path) -> str:
+    """What to do about a file that is not there: its nearest neighbour, or a project of one's own."""
+    neighbours = sorted(path.name for path in file.parent.glob("*.py")) if file.parent.is_dir() else []
+    near = nearest(file.name, neighbours)
+    if near and (file.parent / "dayshift.toml").is_file():
+        return f'in dayshift.toml: pipeline = "{near}"'
+    return f"dayshift check {near}" if near else "dayshift init my-project"
 
 
 def _run(file: Path) -> types.ModuleType:
@@ -50,7 +69,7 @@ def _run(file: Path) -> types.ModuleType:
     module.__file__ = str(file)
     linecache.checkcache(str(file))
     sys.modules[name] = module  # whoever pickles a function or a class of the file looks the module up here
-    with _imports_from(file.parent), _told(file, module):
+    with _imports_from(file.parent), _told(file, module), redirect_stdout(sys.stderr):  # stdout is for results alone
         exec(compile(file.read_bytes(), str(file), "exec", dont_inherit=True), module.__dict__)  # noqa: S102
     return module
 
@@ -117,11 +136,13 @@ def _syntax(error: SyntaxError, file: Path) -> DefinitionError:
 
 def _missing(error: ModuleNotFoundError, file: Path) -> NotReady:
     package = (error.name or "").partition(".")[0]
+    known = [*sys.stdlib_module_names, *packages_distributions()]
+    near = next(iter(difflib.get_close_matches(package, known, 1, 0.8)), None)  # nobody should install a typo
     return NotReady(
         "DS104",
         f"'{file.name}' imports '{error.name}', which is not installed",
         place=_place(error, file),
-        hint=f"pip install {package}",
+        hint=f"write '{near}' in place of '{package}'" if near else f"pip install {package}",
     )
 
 
@@ -142,10 +163,13 @@ def _raised(error: BaseException, file: Path, module: types.ModuleType) -> Defin
 def _suggestion(error: BaseException, module: types.ModuleType) -> str | None:
     """The name that the user most likely meant."""
     given, allowed = _meant(error, module)
+    if isinstance(error, NameError) and given in _IMPORTS:
+        return _IMPORTS[given]
     near = nearest(given, allowed) if given else None
     if near:
         return f"write '{near}' in place of '{given}'"
-    return f"allowed here: {shorten(allowed, 16)}" if given and allowed and isinstance(error, TypeError) else None
+    ours = isinstance(error, TypeError) or type(getattr(error, "obj", None)).__module__.startswith("dayshift.")
+    return f"allowed here: {shorten(allowed, 16)}" if given and allowed and ours else None
 
 
 def _meant(error: BaseException, module: types.ModuleType) -> tuple[str, list[str]]:
@@ -153,6 +177,9 @@ def _meant(error: BaseException, module: types.ModuleType) -> tuple[str, list[st
         return error.name or "", [*vars(module), *vars(builtins)]
     if isinstance(error, AttributeError):
         return error.name or "", [name for name in dir(error.obj) if not name.startswith("_")]
+    if isinstance(error, ImportError):
+        wanted = re.match(r"cannot import name '(\w+)'", str(error))
+        return wanted[1] if wanted else "", dir(sys.modules.get(error.name or ""))
     found = re.match(r"(?:(\w+)\.)?(\w+)\(\) got an unexpected keyword argument '(\w+)'", str(error))
     if isinstance(error, TypeError) and found:
         return found[3], _parameters(found[1], found[2], module)

@@ -1,6 +1,7 @@
 """Reading dayshift.toml: all its faults at once, each with its line."""
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,12 +31,18 @@ def read_settings(path: Path | str) -> Settings:
     file = file / "dayshift.toml" if file.is_dir() else file
     try:
         text = file.read_text("utf-8")
-    except FileNotFoundError:
-        hint = "dayshift init my-project && cd my-project"
-        raise DefinitionError("DS101", f"file '{file}' is not there", hint=hint) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise DefinitionError("DS101", f"file '{file}' is not there", hint=_elsewhere(file)) from None
     except UnicodeDecodeError as error:
         raise DefinitionError("DS110", f"'{file.name}' is not UTF-8: {error.reason}", place=Place(str(file))) from None
     return _validate(_parse(text, file), _lines(text), file)
+
+
+def _elsewhere(file: Path) -> str:
+    """Where a project is: in a folder around the place that was named, or still to be made."""
+    folder = file.resolve().parent
+    around = next((one for one in folder.parents if (one / "dayshift.toml").is_file()), None)
+    return f"cd {shlex.quote(str(around))}" if around else "dayshift init my-project && cd my-project"
 
 
 def _parse(text: str, file: Path) -> dict[str, Any]:
