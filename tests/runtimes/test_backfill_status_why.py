@@ -54,6 +54,7 @@ def test_hindsight_is_a_policy_of_its_own(nights: Shop) -> None:
     backfilling.run(project, start, start + dt.timedelta(days=1), nights.night(6), policy="hindsight")
     counted = project.features.scan().group_by("_policy").len().collect()
     assert dict(counted.iter_rows()) == {"as_known": 6 * ORDERS_A_DAY, "hindsight": ORDERS_A_DAY}
+    assert status.read(project, nights.night(6)).questions == 6 * ORDERS_A_DAY, "each question is counted once"
 
 
 def test_an_empty_range_and_an_empty_lake_are_refused(shop: Shop) -> None:
@@ -99,3 +100,13 @@ def test_why_refuses_what_does_not_exist(nights: Shop, feature: str, key: list[s
     """A wrong name or key is told with the nearest right one."""
     with pytest.raises(UsageError, match=code):
         why.explain(nights.open(), feature, key)
+
+
+@pytest.mark.slow
+def test_why_offers_a_question_that_was_asked(nights: Shop) -> None:
+    """The hint of a key that is not there can be pasted, and works."""
+    project = nights.open()
+    with pytest.raises(UsageError, match="DS752") as caught:
+        why.explain(project, "orders_7d", ["nobody"])
+    *_, feature, key = (caught.value.problems[0].hint or "").split()
+    assert why.explain(project, feature, [key]).equal

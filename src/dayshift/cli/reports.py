@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dayshift.cli.tables import Table, facts, show, table, talk
+from dayshift.definition.duration import format_duration
 
 if TYPE_CHECKING:
     from dayshift.engines.contract import Explanation
@@ -168,8 +169,9 @@ def status_tables(status: Status) -> list[Table | str]:
     return made
 
 
-def why_tables(found: Explanation) -> list[Table | str]:
-    """Which events made a value, and which did not."""
+def why_tables(found: Explanation, *, is_length: bool = False) -> list[Table | str]:
+    """Which events made a value, and which did not; `is_length` says that the value counts microseconds."""
+    text = _length if is_length else _exact
     low = "the beginning" if found.low_us is None else _time(found.low_us)
     ends = ("(", "]") if found.closed == "right" else ("[", ")")
     question = ", ".join(f"{name}={show(value)}" for name, value in found.question.items())
@@ -177,13 +179,13 @@ def why_tables(found: Explanation) -> list[Table | str]:
         facts(
             found.feature,
             {
-                "value": _exact(found.value),
+                "value": text(found.value),
                 "asked for": question,
                 "asked as of": f"{_time(found.as_of_us)}, in load {found.load}",
                 "window": f"{ends[0]}{low}, {_time(found.high_us)}{ends[1]}",
                 "events counted": len(found.counted),
                 "events near it left out": len(found.left_out),
-                "reference": f"{_exact(found.reference)} ({'equal' if found.equal else 'NOT EQUAL: this is a fault of Dayshift'})",
+                "reference": f"{text(found.reference)} ({'equal' if found.equal else 'NOT EQUAL: this is a fault of Dayshift'})",
             },
         )
     ]
@@ -196,6 +198,11 @@ def why_tables(found: Explanation) -> list[Table | str]:
 def _exact(value: Any) -> str:
     """All digits: here a value is proved, not reported."""
     return repr(value) if isinstance(value, float) else show(value)
+
+
+def _length(value: Any) -> str:
+    """Microseconds, and the same as people say it."""
+    return f"{value:,} µs = {format_duration(value)}" if isinstance(value, int) else _exact(value)
 
 
 def _events(title: str, events: Sequence[Values]) -> Table:

@@ -75,7 +75,7 @@ def read(project: Project, now: dt.datetime) -> Status:
         loads=project.lake.last_load,
         known_until=log_clock(project),
         sources=tuple(_source(project, source.name, source.time, held) for source in project.pipeline.sources),
-        questions=_rows(project.features),
+        questions=_rows(project.features, pl.col("_policy") == "as_known"),
         labels=_rows(project.labels),
         predictions=_rows(project.predictions),
         champion=champion,
@@ -84,8 +84,9 @@ def read(project: Project, now: dt.datetime) -> Status:
     )
 
 
-def _rows(table: Any) -> int:
-    return int(table.scan().select(pl.len()).collect().item()) if table.exists else 0
+def _rows(table: Any, where: pl.Expr | None = None) -> int:
+    rows = pl.lit(True) if where is None else where
+    return int(table.scan().filter(rows).select(pl.len()).collect().item()) if table.exists else 0
 
 
 def _held(project: Project) -> dict[str, int]:

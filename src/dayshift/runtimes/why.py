@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +34,13 @@ def explain(project: Project, feature: str, key: Sequence[str]) -> Explanation:
     if len(key) != len(names):
         raise UsageError(
             "DS751",
-            f"a question of '{project.pipeline.name}' is named by {len(names)} parts, and {len(key)} came",
+            f"a question of '{project.pipeline.name}' is named by {len(names)} part{'s' * (len(names) != 1)}, "
+            f"and {len(key)} came",
             facts=(f"the parts are: {', '.join(names)}",),
             hint=f"dayshift why {feature} {' '.join(name.upper() for name in names)}",
         )
-    return project.engine.explain(project.pipeline, project.lake.as_log(), feature, _question(project, names, key))
+    question = _question(project, feature, names, key)
+    return project.engine.explain(project.pipeline, project.lake.as_log(), feature, question)
 
 
 def _known_feature(project: Project, feature: str) -> None:
@@ -54,7 +58,7 @@ def _known_feature(project: Project, feature: str) -> None:
     )
 
 
-def _question(project: Project, names: Sequence[str], key: Sequence[str]) -> dict[str, Any]:
+def _question(project: Project, feature: str, names: Sequence[str], key: Sequence[str]) -> dict[str, Any]:
     """The question's key in its columns' types, as it stands in the features table."""
     table = project.features
     if table.exists:
@@ -62,12 +66,17 @@ def _question(project: Project, names: Sequence[str], key: Sequence[str]) -> dic
         found = table.scan().filter(match).select(names).head(1).collect()
         if found.height:
             return found.row(0, named=True)
+    last = table.scan().select(names).tail(1).collect().rows() if table.exists else []
     raise UsageError(
         "DS752",
         f"no question {' '.join(key)!r} was asked",
         facts=(f"questions are named by {', '.join(names)}",),
-        hint="dayshift status",
+        hint=f"dayshift why {feature} {shlex.join(_text(part) for part in last[0])}" if last else "dayshift run",
     )
+
+
+def _text(part: Any) -> str:
+    return f"{part:%Y-%m-%dT%H:%M:%S}" if isinstance(part, dt.datetime) else str(part)
 
 
 def _matches(name: str, text: str) -> pl.Expr:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import polars as pl
 import pytest
@@ -55,11 +56,11 @@ def test_every_event_has_its_reason() -> None:
     assert (found.low_us, found.high_us, found.closed, found.as_of_us) == (7 * HOUR, 10 * HOUR, "left", 10 * HOUR)
     assert [event.key["id"] for event in found.counted] == [2]
     assert [(event.key["id"], event.reason) for event in found.left_out] == [
-        (1, f"happened {6 * HOUR} µs before the window begins"),
+        (1, "happened 6h before the window begins"),
         (6, "arrived after the question: in load 2"),
         (3, "column 'cents' is null"),
         (5, "it asks the question, and the window is without including_self"),
-        (7, f"happened {HOUR + 1} µs after the window's last moment"),
+        (7, "happened 1h after the window ends"),
     ]
 
 
@@ -89,3 +90,29 @@ def test_what_is_not_there_is_refused_with_the_nearest_name() -> None:
         engine.explain(rowwise, log(), "double", {"id": 5})
     with pytest.raises(ds.DayshiftError, match="DS528: no question with id=12"):
         engine.explain(pipeline, log(), "spent_3h", {"id": 12})
+
+
+@pytest.mark.parametrize(
+    ("window", "counted", "left_out"),
+    [
+        (
+            {"delay": "1h"},
+            [2],
+            {6: "1h before the window begins", 3: "at the very end of the window, which is open there"},
+        ),
+        (
+            {"closed": "right"},
+            [],
+            {3: "at the very beginning of the window, which is open there", 7: "1h after the window ends"},
+        ),
+    ],
+)
+def test_an_event_on_the_open_edge_is_told_from_one_beyond_it(
+    window: dict[str, Any], counted: list[int], left_out: dict[int, str]
+) -> None:
+    """The edge is named as such; beyond it the distance is a length of time as the definition writes it."""
+    asked = Pipeline("p", predict=taps, features=[taps.by("card").over("1h", **window).count().alias("n")])
+    found = LocalEngine().explain(asked, log(), asked.columns[0], {"id": 5})
+    assert [event.key["id"] for event in found.counted] == counted
+    reasons = {event.key["id"]: event.reason for event in found.left_out}
+    assert {key: reasons[key] for key in left_out} == {key: f"happened {said}" for key, said in left_out.items()}

@@ -22,6 +22,8 @@ def why(
     from dayshift.runtimes import why as reason
     from dayshift.runtimes.project import open_project
 
-    found = reason.explain(open_project(folder), feature, key)
-    emit(plain_values(found), why_tables(found), as_json=as_json)
+    project = open_project(folder)
+    found = reason.explain(project, feature, key)
+    made = [one.aggregate.name for one in project.pipeline.window_features if feature in one.columns]
+    emit(plain_values(found), why_tables(found, is_length=made == ["time_since_last"]), as_json=as_json)
     return 0 if found.equal else 70

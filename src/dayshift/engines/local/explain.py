@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dayshift.definition import Pipeline, WindowFeature
+from dayshift.definition.duration import format_duration
 from dayshift.diagnostics import UsageError, nearest, shorten
 from dayshift.engines.contract import AS_OF, LOAD, POSITION, Counted, Explanation, FrameLog, Log, question_columns
 from dayshift.engines.local import ticks
@@ -199,6 +200,7 @@ def _left_out(
     window: tuple[int | None, int],
 ) -> list[Counted]:
     low, high = window
+    shift = 1 if feature.window.closed == "right" else 0
     column = feature.aggregate.column
     asked = reference.entity(question.values, [theirs for _, theirs in feature.keys])
     places_ = {event.place for event in counted}
@@ -210,13 +212,23 @@ def _left_out(
         if question.own is not None and event.place == question.own.place:
             late.append(_shown(feature, event, "it asks the question, and the window is without including_self"))
         elif low is not None and event.event_time < low:
-            before.append(_shown(feature, event, f"happened {low - event.event_time} µs before the window begins"))
+            before.append(_shown(feature, event, _before(low - shift - event.event_time)))
         elif event.event_time >= high:
-            after.append(
-                _shown(feature, event, f"happened {event.event_time - high + 1} µs after the window's last moment")
-            )
+            after.append(_shown(feature, event, _after(event.event_time - (high - shift))))
         elif not known(event.place, question.place):
             late.append(_shown(feature, event, f"arrived after the question: in load {event.load}"))
         elif column is not None and event.values[column] is None:
             late.append(_shown(feature, event, f"column {column!r} is null"))
     return [*before[-OUTSIDE:], *late, *after[:OUTSIDE]]
+
+
+def _before(distance_us: int) -> str:
+    if not distance_us:
+        return "happened at the very beginning of the window, which is open there"
+    return f"happened {format_duration(distance_us)} before the window begins"
+
+
+def _after(distance_us: int) -> str:
+    if not distance_us:
+        return "happened at the very end of the window, which is open there"
+    return f"happened {format_duration(distance_us)} after the window ends"
