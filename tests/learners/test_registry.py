@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 
 from dayshift.definition.settings import RegistrySettings
 from dayshift.diagnostics import NotReady, Refused, UsageError
+from dayshift.learners import registry as module
 from dayshift.learners.estimator import Model, fit, predict
 from dayshift.learners.registry import CHALLENGER, CHAMPION, Entry, Registry, open_registry
 
@@ -143,7 +144,7 @@ def test_a_folder_that_cannot_be_written_is_not_ready(tmp_path: Path) -> None:
     """A file stands where the folder should be, or the disk is full: DS620, not a traceback."""
     (tmp_path / "file").write_text("")
     with pytest.raises(NotReady, match="DS620"):
-        Registry(tmp_path / "file" / "registry").champion("late")
+        Registry(tmp_path / "file" / "registry").versions("late")
 
 
 def test_a_full_disk_while_registering_leaves_no_version(
@@ -241,3 +242,25 @@ def test_killed_at_any_moment_the_registry_holds_only_whole_versions(tmp_path: P
     assert registry.register("late", model, ENTRY, NOW) == len(versions) + 1
     with sqlite3.connect(folder / "mlflow.db") as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_an_alias_is_read_without_mlflow(registry: Registry, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the local database's own table; MLflow is only asked when that cannot be read."""
+    registry.register("late", model, ENTRY, NOW)
+    registry.set_alias("late", CHAMPION, 1)
+    again = Registry(registry.folder)
+    assert (again.alias("late", CHAMPION), again.alias("late", CHALLENGER), again.alias("x", CHAMPION)) == (
+        1,
+        None,
+        None,
+    )
+    assert again._client is None
+    (registry.folder / "mlflow.db").rename(registry.folder / "elsewhere.db")
+    assert Registry(registry.folder).alias("late", CHAMPION) is None
+    (registry.folder / "elsewhere.db").rename(registry.folder / "mlflow.db")
+    monkeypatch.setattr(module, "_stored_alias", unreadable)
+    assert Registry(registry.folder).alias("late", CHAMPION) == 1
+
+
+def unreadable(*_: object) -> int:
+    raise sqlite3.OperationalError("database is locked")

@@ -46,8 +46,9 @@ def test_rollback_goes_back_through_all_that_served(registry: Registry, name: st
         promote(registry, name, version, NOW)
     assert [rollback(registry, name, NOW).version for _ in range(2)] == [2, 1]
     assert registry.alias(name, CHAMPION) == 1
-    with pytest.raises(UsageError, match=r"DS650.*no earlier champion than version 1"):
+    with pytest.raises(UsageError, match=r"DS650.*no earlier champion than version 1") as caught:
         rollback(registry, name, NOW)
+    assert caught.value.problems[0].hint == "dayshift promote 3", "a version that is there"
 
 
 def test_promoting_the_champion_changes_nothing(registry: Registry, name: str) -> None:

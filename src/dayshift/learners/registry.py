@@ -19,8 +19,10 @@ import logging
 import math
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -125,7 +127,16 @@ class Registry:
         return None if version is None else self.load(name, version)
 
     def alias(self, name: str, alias: str) -> int | None:
-        """The version that an alias names, or None."""
+        """The version that an alias names, or None.
+
+        Of the local database it is read without MLflow, which takes a second or more to import.
+        """
+        if self.uri is None:
+            path = self.folder / "mlflow.db"
+            if not path.exists():
+                return None
+            with suppress(sqlite3.Error):  # locked, or laid out by another MLflow: MLflow itself is asked
+                return _stored_alias(path, name, alias)
         return next((entry.version for entry in self.versions(name) if alias in entry.aliases), None)
 
     def versions(self, name: str) -> list[Version]:
@@ -149,15 +160,20 @@ class Registry:
         Raises:
             UsageError: DS621, there is no such version.
         """
-        self._require(name, version)
+        self.require(name, version)
         self._asked(lambda client: client.set_registered_model_alias(name, alias, str(version)))
 
     def tag(self, name: str, version: int, key: str, value: str) -> None:
         """Write a tag of a version."""
-        self._require(name, version)
+        self.require(name, version)
         self._asked(lambda client: client.set_model_version_tag(name, str(version), key, value))
 
-    def _require(self, name: str, version: int) -> None:
+    def require(self, name: str, version: int) -> None:
+        """Does nothing when there is such a version.
+
+        Raises:
+            UsageError: DS621, there is none.
+        """
         if version not in [entry.version for entry in self.versions(name)]:
             raise self._unknown(name, version)
 
@@ -297,6 +313,16 @@ def _create_database(client: type[MlflowClient], path: Path) -> None:
             os.link(new, path)  # unlike a rename it never replaces the database of a process that was faster
         except FileExistsError:
             return
+
+
+def _stored_alias(path: Path, name: str, alias: str) -> int | None:
+    """The version of an alias as it stands in MLflow's own table."""
+    asked = "SELECT DISTINCT version FROM registered_model_aliases WHERE name = ? AND alias = ?"
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        found = database.execute(asked, (name, alias)).fetchall()
+    if len(found) > 1:
+        raise sqlite3.DataError(f"{alias} names several versions")
+    return int(found[0][0]) if found else None
 
 
 def _is_mlflows(error: Exception) -> bool:

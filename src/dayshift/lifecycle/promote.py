@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dayshift.diagnostics import UsageError
+from dayshift.diagnostics import UsageError, shorten
 from dayshift.learners.registry import CHAMPION, Registry
 
 REPLACED = "dayshift.replaced"
@@ -46,10 +46,14 @@ def rollback(registry: Registry, name: str, now: datetime) -> Promotion:
     Raises:
         UsageError: DS650, there is no champion, or it replaced nobody.
     """
-    champion = next((entry for entry in registry.versions(name) if CHAMPION in entry.aliases), None)
+    versions = registry.versions(name)
+    champion = next((entry for entry in versions if CHAMPION in entry.aliases), None)
     earlier = champion.tags.get(REPLACED, "") if champion else ""
     if champion is None or not earlier:
         reason = "has no champion" if champion is None else f"has no earlier champion than version {champion.version}"
-        raise UsageError("DS650", f"model '{name}' {reason}", hint="dayshift promote VERSION")
+        others = [entry.version for entry in versions if entry is not champion]
+        hint = f"dayshift promote {others[-1]}" if others else "dayshift train"
+        facts = (f"other versions: {shorten(others)}",)
+        raise UsageError("DS650", f"model '{name}' {reason}", facts=facts, hint=hint)
     registry.set_alias(name, CHAMPION, int(earlier))
     return Promotion("rollback", name, int(earlier), champion.version, "done", now)

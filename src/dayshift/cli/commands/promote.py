@@ -23,6 +23,7 @@ def promote(
     project = open_project(folder)
     if plan:
         before = project.registry.alias(project.pipeline.name, "champion")
+        project.registry.require(project.pipeline.name, version)
         emit({"now": before, "then": version}, [f"version {before} serves; then version {version}"], as_json=as_json)
         return
     done = let_serve(project.registry, project.pipeline.name, version, now_or(now))
