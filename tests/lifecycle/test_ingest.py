@@ -217,6 +217,8 @@ def test_too_many_bad_rows_stop_the_load_before_anything_is_visible(tmp_path: Pa
     problem = caught.value.problems[0]
     assert problem.code == "DS360"
     assert "in/a.csv row 1: DS352 amount is 'x'" in problem.facts[2]
+    assert problem.hint is not None
+    assert "max_quarantine = 0.34 " in problem.hint, "the share that would let this load pass"
     report = Path(problem.facts[-1].split(": ", 1)[1])
     assert [json.loads(line)["row"] for line in report.read_text().splitlines()] == [1]
     assert (one.lake.last_load, one.lake.has_events("payments")) == (0, False)

@@ -7,6 +7,7 @@ rows, `kill -9`, leaves the lake as it was, and the next run reads the same file
 
 import datetime as dt
 import json
+import math
 import shutil
 import tempfile
 import time
@@ -224,12 +225,14 @@ def too_many(report: SourceReport, most: float) -> Problem | None:
     belonging = report.read - report.filtered
     if not belonging or report.quarantined <= most * belonging:
         return None
+    enough = math.ceil(100 * report.quarantined / belonging) / 100
     reasons = ", ".join(f"{code}: {count:,}" for code, count in sorted(report.reasons.items(), key=lambda one: -one[1]))
     return Problem(
         "DS360",
         f"source '{report.source}': {report.quarantined:,} of {belonging:,} rows break their contract, "
         f"more than max_quarantine = {most:g} allows",
         facts=(reasons, "nothing was loaded"),
+        hint=f"[sources.{report.source}]\nmax_quarantine = {enough:g}    # or repair the input and run again",
     )
 
 
@@ -261,8 +264,7 @@ def _kept(problems: dict[str, Problem], intakes: dict[str, Intake], lake: Lake, 
                     for row in frame.iter_rows(named=True)
                 )
             facts.append(f"all {sum(frame.height for frame in frames):,} rows: {file}")
-        hint = f"[sources.{source}]\nmax_quarantine = 0.05    # or repair the input and run again"
-        told.append(replace(problem, facts=(*problem.facts, *facts), hint=hint))
+        told.append(replace(problem, facts=(*problem.facts, *facts)))
     return told
 
 
