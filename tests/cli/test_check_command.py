@@ -94,3 +94,29 @@ def test_all_codes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     listed = json.loads(capsys.readouterr().out)
     pages = ROOT / "src" / "dayshift" / "diagnostics" / "pages"
     assert set(listed) == {page.stem for page in pages.glob("*.md")}
+
+
+def test_the_settings_file_itself_may_be_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`dayshift check dayshift.toml` checks its project."""
+    assert run(["check", str(project / "dayshift.toml")]) == 0
+    assert "card-fraud" in capsys.readouterr().out
+
+
+def test_an_unknown_engine_is_a_fault_with_its_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`check` reports what `run` would stumble over."""
+    edit(project / "dayshift.toml", 'lake = "lake"', 'lake = "lake"\nengine.name = "locl"')
+    assert run(["check", str(project)]) == 2
+    told = capsys.readouterr().err
+    assert "error[DS701]: no engine is called 'locl'" in told
+    assert "dayshift.toml:5" in told
+
+
+def test_warnings_are_told_by_whoever_runs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr, once; the command goes on, and stdout stays JSON."""
+    extra = '\n[sources.refunds]\nfiles = "data/refunds/*.csv"\n'
+    (project / "dayshift.toml").write_text((project / "dayshift.toml").read_text() + extra)
+    for command in (["run", "--plan"], ["train", "--plan"]):
+        assert run([*command, "-C", str(project), "--json"]) == 0
+        told = capsys.readouterr()
+        assert told.err.count("warning[DS115]") == 1
+        json.loads(told.out)

@@ -62,6 +62,7 @@ def test_a_wrong_question_is_told_on_stderr(
             3,
             "error[DS198]: the operating system refused: 'lake': permission denied",
         ),
+        (ModuleNotFoundError("no", name="typer"), 3, "error[DS104]: package 'typer' is not installed"),
         (KeyError("x"), 70, "error[DS199]: Dayshift broke at `dayshift run -C x`: KeyError: 'x'"),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
@@ -196,3 +197,27 @@ def test_colour_is_never_forced(capsys: pytest.CaptureFixture[str]) -> None:
     asked("explain", "DS201")
     told = capsys.readouterr()
     assert "\x1b[" not in told.err + told.out
+
+
+def test_an_interruption_is_told_once_without_a_traceback() -> None:
+    """Exit code 130 and one word, also when a generator that is cleaned up, and the telling, are interrupted again."""
+    code = """
+import sys
+from dayshift.cli import frame
+
+def reading():
+    try:
+        yield
+    finally:
+        raise KeyboardInterrupt
+
+def invoke(arguments):
+    rows = reading()
+    next(rows)
+    raise KeyboardInterrupt
+
+frame._invoke = invoke
+frame.main(["run"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

@@ -96,3 +96,26 @@ def test_a_wrong_question_is_told(
     """Exit code 2 and the code of the message."""
     assert run(["quarantine", *arguments, "-C", str(folder)]) == 2
     assert f"error[{code}]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first_line"),
+    [
+        (["readmit", "--file", "none.jsonl"], "file 'none.jsonl' does not exist"),
+        (["export", "none/held.jsonl", "--source", "payments"], "error[DS101]: folder 'none' is not there"),
+        (["export", ".", "--source", "payments"], "error[DS128]: '.' is a folder"),
+        (["export", "held.jsonl", "--source", "payment"], "error[DS370]: no source is called 'payment'"),
+        (["list", "--source", "payment"], "error[DS370]: no source is called 'payment'"),
+    ],
+)
+def test_files_and_sources_that_are_not_there_are_told(
+    folder: Path,
+    arguments: list[str],
+    first_line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Exit code 2 and the name that is wrong."""
+    monkeypatch.chdir(folder)
+    assert run(["quarantine", *arguments]) == 2
+    assert first_line in capsys.readouterr().err.splitlines()[0]

@@ -27,7 +27,18 @@ _WORLD = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, er
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command line and leaves the process with its exit code."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    sys.unraisablehook = _unraisable
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:  # a second one, while the first was told; Polars makes two of one Ctrl-C
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Tells what a finaliser raised, but for an interruption, which is told already."""
+    if unraisable.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(unraisable)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -47,6 +58,9 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except DayshiftError as error:
         return _tell(error, arguments)
+    except ModuleNotFoundError as error:
+        ours = (error.name or "dayshift").partition(".")[0] == "dayshift"
+        return _tell(_bug(error, arguments) if ours else _incomplete(error), arguments)
     except OSError as error:
         return _tell(_world(error) if error.errno in _WORLD else _bug(error, arguments), arguments)
     except Exception as error:  # noqa: BLE001 - the last resort: told as our fault, with exit code 70
@@ -95,6 +109,13 @@ def _usage(error: Exception, arguments: Sequence[str], parsed: object) -> UsageE
     commands = getattr(getattr(context, "command", parsed), "commands", None) or {}
     near = nearest(next((word for word in arguments if word not in path and not word.startswith("-")), ""), commands)
     return UsageError("DS121", message, facts=facts, hint=f"{path} {near}" if near else f"{path} --help")
+
+
+def _incomplete(error: ModuleNotFoundError) -> NotReady:
+    """A package that Dayshift stands on is not there: another Python was meant, or the installation broke off."""
+    facts = (f"this Python is {sys.executable}",)
+    hint = f"{sys.executable} -m pip install dayshift"
+    return NotReady("DS104", f"package '{error.name}' is not installed", facts=facts, hint=hint)
 
 
 def _world(error: OSError) -> NotReady:

@@ -28,8 +28,13 @@ def time_of(text: str, what: str = "TIME") -> dt.datetime:
         given = dt.datetime.fromisoformat(text.strip())
     except ValueError:
         fact = "allowed: a day (2025-01-31) or a time (2025-01-31T05:00, UTC; 2025-01-31T05:00+01:00)"
-        raise UsageError("DS122", f"{what} is '{text}', which is neither a day nor a time", facts=(fact,)) from None
+        said, hint = f"{what} is '{text}', which is neither a day nor a time", _example(what)
+        raise UsageError("DS122", said, facts=(fact,), hint=hint) from None
     return given.replace(tzinfo=dt.UTC) if given.tzinfo is None else given.astimezone(dt.UTC)
+
+
+def _example(what: str) -> str:
+    return f"{what} 2025-01-31T05:00" if what.startswith("--") else "dayshift backfill 2025-01-01 2025-02-01"
 
 
 def now_or(text: str | None) -> dt.datetime:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dayshift.diagnostics import UsageError, nearest
+from dayshift.diagnostics import UsageError, nearest, shorten
 
 if TYPE_CHECKING:
     from dayshift.lake import Lake
@@ -20,6 +20,38 @@ def lake_in(folder: Path) -> Lake:
     from dayshift.runtimes import wiring
 
     return wiring.lake_of(read_settings(folder), folder.resolve())
+
+
+def known_source(lake: Lake, folder: Path, name: str | None) -> str | None:
+    """The name of a source that the settings name or that once held rows; None stays None.
+
+    Raises:
+        UsageError: DS370, there is no such source.
+    """
+    from dayshift.definition.loading import read_settings
+
+    if name is None or name in (named := set(read_settings(folder).sources)):
+        return name
+    held = lake.quarantine().select("source").unique().collect()["source"].to_list()
+    if name in held:
+        return name
+    near = nearest(name, named)
+    hint = f"--source {near}" if near else None
+    facts = (f"sources: {shorten(named)}",)
+    raise UsageError("DS370", f"no source is called '{name}'", facts=facts, hint=hint)
+
+
+def writable(file: Path, source: str) -> Path:
+    """A path that the held rows of a source can be written to.
+
+    Raises:
+        UsageError: DS101, its folder is not there; DS128, it is a folder itself.
+    """
+    if file.is_dir():
+        raise UsageError("DS128", f"'{file}' is a folder", hint=f"dayshift quarantine export {file / 'held.jsonl'} --source {source}")
+    if not file.parent.is_dir():
+        raise UsageError("DS101", f"folder '{file.parent}' is not there", hint=f"mkdir -p {file.parent}")
+    return file
 
 
 def state_of(text: str) -> str | None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dayshift.diagnostics import Problem, render
+
 
 @dataclass(frozen=True)
 class Table:
@@ -60,6 +62,11 @@ def emit(value: Any, tables: Iterable[Table | str], *, as_json: bool) -> None:
 def talk(sentence: str) -> None:
     """Says something to the person on stderr."""
     print(sentence, file=sys.stderr)
+
+
+def warnings(problems: list[Problem]) -> None:
+    """Tells on stderr what `check` found that is no error."""
+    talk(render(problems, colour=sys.stderr.isatty()) + "\n")
 
 
 def _print(item: Table | str) -> None:

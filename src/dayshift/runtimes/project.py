@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from dayshift.definition.check import check
 from dayshift.definition.loading import load_pipeline, read_settings
-from dayshift.diagnostics import DefinitionError
+from dayshift.diagnostics import DefinitionError, Problem
 from dayshift.lifecycle.project import Project
 from dayshift.runtimes import wiring
 
 SETTINGS = "dayshift.toml"
 
 
-def open_project(folder: Path) -> Project:
-    """Reads `dayshift.toml` and the pipeline file beside it, and checks both.
+def open_project(folder: Path, warned: Callable[[list[Problem]], None] | None = None) -> Project:
+    """Reads `dayshift.toml` and the pipeline file beside it, and checks both; `warned` gets what is no error.
 
     Raises:
         DefinitionError: everything that is wrong with the definition and the settings, at once.
@@ -24,9 +25,11 @@ def open_project(folder: Path) -> Project:
     root = folder.resolve()
     settings = read_settings(root / SETTINGS)
     pipeline = load_pipeline(root / settings.pipeline)
-    faults = [problem for problem in check(pipeline, settings) if problem.severity == "error"]
-    if faults:
-        raise DefinitionError(faults)
+    problems = check(pipeline, settings)
+    if any(problem.severity == "error" for problem in problems):
+        raise DefinitionError([problem for problem in problems if problem.severity == "error"])
+    if problems and warned is not None:
+        warned(problems)
     return Project(
         root=root,
         pipeline=pipeline,

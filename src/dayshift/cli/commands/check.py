@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 
 from dayshift.cli.options import HERE, Json
 from dayshift.cli.tables import Table, emit, facts, table, talk
-from dayshift.diagnostics import DefinitionError, Problem, render, to_json
+from dayshift.diagnostics import DayshiftError, DefinitionError, Problem, render, to_json
 
 if TYPE_CHECKING:
     from dayshift.definition import Pipeline
@@ -41,6 +42,8 @@ def _read(folder: Path) -> tuple[Pipeline | None, list[Problem]]:
     from dayshift.definition.check import check as find_faults
     from dayshift.definition.loading import load_pipeline, read_settings
 
+    if folder.name == "dayshift.toml":
+        folder = folder.parent
     if not folder.is_dir():
         pipeline = load_pipeline(folder)
         return pipeline, find_faults(pipeline)
@@ -52,12 +55,25 @@ def _read(folder: Path) -> tuple[Pipeline | None, list[Problem]]:
         problems += error.problems
         if error.problems[0].code == "DS101" or not (folder / "pipeline.py").is_file():
             return None, problems
+    problems += _engine_faults(settings)
     try:
         pipeline = load_pipeline(folder / (settings.pipeline if settings else "pipeline.py"))
     except DefinitionError as error:
         return None, [*problems, *error.problems]
     history = _history(folder, settings, pipeline) if settings else None
     return pipeline, [*problems, *find_faults(pipeline, settings, history=history)]
+
+
+def _engine_faults(settings: Settings | None) -> list[Problem]:
+    from dayshift.runtimes.wiring import engine_of
+
+    if settings is None:
+        return []
+    try:
+        engine_of(settings)
+    except DayshiftError as error:
+        return [replace(problem, place=settings.place("engine", "name")) for problem in error.problems]
+    return []
 
 
 def _history(folder: Path, settings: Settings, pipeline: Pipeline) -> Mapping[str, tuple[int, int]]:

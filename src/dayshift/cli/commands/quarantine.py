@@ -14,7 +14,9 @@ from dayshift.diagnostics import UsageError
 Ids = Annotated[list[str], typer.Argument(help="Ids of rows, as `list` prints them.")]
 Source = Annotated[str | None, typer.Option("--source", help="Only rows of this source.")]
 State = Annotated[str, typer.Option(help="held, readmitted, dropped or all.")]
-File = Annotated[Path | None, typer.Option("--file", help="Rows that `export` wrote, edited.")]
+File = Annotated[
+    Path | None, typer.Option("--file", exists=True, dir_okay=False, help="Rows that `export` wrote, edited.")
+]
 
 
 def group(options: dict[str, Any]) -> typer.Typer:
@@ -50,10 +52,11 @@ def rows(
     as_json: Json = False,
 ) -> None:
     """List rows in quarantine, each with its reason and where it came from."""
-    from dayshift.cli.quarantined import lake_in, state_of
+    from dayshift.cli.quarantined import known_source, lake_in, state_of
     from dayshift.lifecycle import quarantine
 
-    found = quarantine.show(lake_in(folder), source, state_of(state))
+    lake = lake_in(folder)
+    found = quarantine.show(lake, known_source(lake, folder, source), state_of(state))
     shown = found.tail(limit)
     columns = ("id", "source", "code", "reason", "origin", "row")
     tables: list[Table | str] = [table("", columns, shown.select(columns).iter_rows())]
@@ -133,14 +136,14 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write the held rows of a source to a file, to be edited and given to `readmit --file`."""
-    from dayshift.cli.quarantined import lake_in
+    from dayshift.cli.quarantined import known_source, lake_in, writable
     from dayshift.lifecycle import quarantine
 
-    count = quarantine.export(lake_in(folder), file, source)
-    said = [
-        f"wrote {count} {'row' if count == 1 else 'rows'}",
-        f"next: edit it, then dayshift quarantine readmit --file {file}",
-    ]
+    lake = lake_in(folder)
+    known_source(lake, folder, source)
+    count = quarantine.export(lake, writable(file, source), source)
+    said = [f"wrote {count} {'row' if count == 1 else 'rows'}"]
+    said += [f"next: edit it, then dayshift quarantine readmit --file {file}"] if count else []
     emit({"file": str(file), "rows": count}, ["\n".join(said)], as_json=as_json)
 
 

@@ -2,7 +2,7 @@
 
 from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or
 from dayshift.cli.progress import progress
-from dayshift.cli.tables import emit
+from dayshift.cli.tables import emit, warnings
 
 
 def run(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Json = False) -> None:
@@ -13,7 +13,7 @@ def run(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Jso
     from dayshift.runtimes.project import open_project
 
     time = now_or(now)
-    project = open_project(folder)
+    project = open_project(folder, warnings)
     if plan:
         planned = plans.of_run(project, time)
         emit(planned.to_json(), run_plan_tables(planned), as_json=as_json)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from dayshift.cli.options import HERE, Folder, Json
-from dayshift.cli.tables import emit, show, table, talk
+from dayshift.cli.tables import emit, show, table, talk, warnings
 from dayshift.diagnostics import render
 
 
@@ -26,7 +26,7 @@ def schedule(
     from dayshift.runtimes import schedule as scheduler
     from dayshift.runtimes.project import open_project
 
-    project = open_project(folder)
+    project = open_project(folder, warnings)
     clock = RealClock()
     if when:
         due = scheduler.due_times(project, clock.now())

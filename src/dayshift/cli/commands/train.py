@@ -1,7 +1,7 @@
 """`dayshift train`: a new model, by hand."""
 
 from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or
-from dayshift.cli.tables import emit, facts
+from dayshift.cli.tables import emit, facts, warnings
 
 
 def train(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Json = False) -> int:
@@ -13,7 +13,7 @@ def train(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: J
     from dayshift.runtimes import plans, training
     from dayshift.runtimes.project import open_project
 
-    time, project = now_or(now), open_project(folder)
+    time, project = now_or(now), open_project(folder, warnings)
     if plan:
         planned = plans.of_training(project).to_json()
         emit(planned, [facts("Would train on", planned)], as_json=as_json)
