@@ -149,8 +149,9 @@ def _question_columns(project: Project) -> list[str]:
     return [*project.question_keys, "as_of", LOAD, "_position"]
 
 
-def labelled(project: Project) -> pl.DataFrame:
-    """Every ripe label that is not null, with its question's keys, `as_of` and `ripe_at`."""
+def labelled(project: Project, since: dt.datetime | None = None) -> pl.DataFrame:
+    """Every ripe label that is not null, with its question's keys, `as_of` and `ripe_at`; of questions after `since`."""
     if not project.labels.exists:
         return pl.DataFrame()
-    return project.labels.scan().filter(pl.col("label").is_not_null()).collect()
+    known = project.labels.scan().filter(pl.col("label").is_not_null())
+    return (known if since is None else known.filter(pl.col("as_of") > since)).collect()

@@ -1,4 +1,4 @@
-"""Predictions for features, by a model that was trained on features of exactly the same meaning."""
+"""Predictions for features, by a model that was trained on features of exactly the same meaning, for the same label."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from dayshift.definition.fingerprint import feature_fingerprint, features_fingerprint
+from dayshift.definition.fingerprint import feature_fingerprint, features_fingerprint, label_fingerprint
 from dayshift.definition.pipeline import Pipeline
 from dayshift.diagnostics import Refused, shorten
 from dayshift.engines.contract import question_columns
@@ -22,10 +22,11 @@ def score(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: da
 
     Raises:
         Refused: DS630, model and features differ in meaning; DS631, the features mix definitions or policies;
-            DS609, a column is absent or of another type.
+            DS632, the model was trained for another label; DS609, a column is absent or of another type.
         DefinitionError: DS605, DS606, DS607, the model cannot take these features.
     """
     require_same_features(pipeline, features, model.about)
+    require_same_label(pipeline, model)
     predictions = predict(model.model, features)
     place = [name for name in ("_load", "_position") if name in features.columns]
     return features.select(*question_columns(pipeline), "as_of", *place).with_columns(
@@ -44,6 +45,27 @@ def feature_fingerprints(pipeline: Pipeline) -> dict[str, str]:
 def same_features(pipeline: Pipeline, about: Mapping[str, Any]) -> bool:
     """Whether a model was trained on features of this definition."""
     return bool(about.get("features_fingerprint") == features_fingerprint(pipeline))
+
+
+def same_label(pipeline: Pipeline, about: Mapping[str, Any]) -> bool:
+    """Whether a model learned the label of this definition, of the same questions."""
+    own = label_fingerprint(pipeline)
+    return bool(about.get("label_fingerprint", own) == own)
+
+
+def require_same_label(pipeline: Pipeline, model: Registered) -> None:
+    """Refuse a model that predicts something else than what the definition asks for.
+
+    Raises:
+        Refused: DS632.
+    """
+    if not same_label(pipeline, model.about):
+        raise Refused(
+            "DS632",
+            f"the model, version {model.version}, was trained for another label",
+            facts=("its predictions would be answers to a question that is no longer asked",),
+            hint="dayshift train",
+        )
 
 
 def require_same_features(pipeline: Pipeline, features: pl.DataFrame, about: Mapping[str, Any]) -> None:

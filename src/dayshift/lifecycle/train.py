@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dayshift.definition.fingerprint import features_fingerprint, pipeline_fingerprint
+from dayshift.definition.fingerprint import features_fingerprint, label_fingerprint, pipeline_fingerprint
 from dayshift.definition.metric import Metric, usual_metrics
 from dayshift.definition.pipeline import Pipeline
 from dayshift.definition.settings import Settings
@@ -30,7 +30,7 @@ from dayshift.lifecycle.gate import Outcome, decide
 from dayshift.lifecycle.importance import importance
 from dayshift.lifecycle.metrics import Floats, Judged
 from dayshift.lifecycle.promote import promote
-from dayshift.lifecycle.score import feature_fingerprints, same_features
+from dayshift.lifecycle.score import feature_fingerprints, same_features, same_label
 from dayshift.lifecycle.split import Ripe, Split, require_enough, ripe_rows, span, split, within_window
 
 DEFAULT_METRIC = {"classifier": "roc_auc", "regressor": "rmse"}
@@ -232,6 +232,8 @@ def _against(
     name = f"version {champion.version}"
     if not same_features(pipeline, champion.about):
         return {}, (f"the champion, {name}, reads other features and cannot be compared on the same rows",)
+    if not same_label(pipeline, champion.about):
+        return {}, (f"the champion, {name}, was trained for another label and cannot be compared",)
     unseen = judged.as_of > int(champion.about.get("trained_to_us", 0))
     if not unseen.any():
         return {}, (f"the champion, {name}, was trained on all of these rows and cannot be compared on them",)
@@ -260,7 +262,11 @@ def _rows(ripe: Ripe, parts: Split, kind: str) -> dict[str, int | None]:
 
 
 def _fingerprints(pipeline: Pipeline) -> dict[str, str]:
-    return {"pipeline": pipeline_fingerprint(pipeline), "features": features_fingerprint(pipeline)}
+    return {
+        "pipeline": pipeline_fingerprint(pipeline),
+        "features": features_fingerprint(pipeline),
+        "label": label_fingerprint(pipeline),
+    }
 
 
 def _refit_note(settings: Settings) -> tuple[str, ...]:
@@ -290,6 +296,7 @@ def _entry(
         "pipeline": pipeline.name,
         "pipeline_fingerprint": marks["pipeline"],
         "features_fingerprint": marks["features"],
+        "label_fingerprint": marks["label"],
         "feature_fingerprints": feature_fingerprints(pipeline),
         "trained_to_us": int(newest),
         "refit": settings.train.refit,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from dayshift.definition.fingerprint import label_fingerprint
 from dayshift.definition.metric import metric_named
 from dayshift.lifecycle.accuracy import Accuracy, accuracy
 from dayshift.lifecycle.labels import labelled
@@ -59,16 +60,24 @@ def _predicted(project: Project, tonight: pl.Expr) -> NDArray[np.float64] | None
 
 
 def _accuracy(project: Project, now: dt.datetime) -> Accuracy | None:
-    """Of the predictions whose labels became ripe in the last seven days."""
+    """Of the predictions whose labels became ripe in the last seven days, by models that learned this label."""
     label = project.pipeline.label
     if label is None or not project.predictions.exists:
         return None
-    labels = labelled(project)
+    since = now - dt.timedelta(days=8, microseconds=label.ripe_after_us)
+    labels = labelled(project, since)
     if not labels.height:
         return None
-    since = now - dt.timedelta(days=8, microseconds=label.ripe_after_us)
     served = project.predictions.scan().filter(pl.col("as_of") > since).collect()
+    served = served.filter(~pl.col("model_version").is_in(_of_other_labels(project)))
     return accuracy(project.pipeline, served, labels, now, LATEST_RIPE)
+
+
+def _of_other_labels(project: Project) -> list[str]:
+    """The versions that were trained before the label was changed: what they said answers another question."""
+    own = label_fingerprint(project.pipeline)
+    versions = project.registry.versions(project.pipeline.name)
+    return [str(one.version) for one in versions if one.tags.get("dayshift.label_fingerprint", own) != own]
 
 
 def _past(project: Project) -> list[Observation]:
