@@ -23,12 +23,14 @@ class Origin:
     """Something that is read once: a file by its content, or one reading of a table.
 
     `size` in bytes and `sha256` (hexadecimal) of the content as stored; a table has neither. `rows` that came of it.
+    `stamp` is when it was last changed by the storage's clock, nanoseconds; 0 when that proves nothing.
     """
 
     path: str
     size: int = 0
     sha256: str = ""
     rows: int = 0
+    stamp: int = 0
 
 
 @dataclass(frozen=True)

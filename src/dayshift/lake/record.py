@@ -11,7 +11,8 @@ import polars as pl
 
 from dayshift.lake.schema import TIME, read_spelled, spelled
 
-ORIGIN = pl.Struct({"path": pl.String, "size": pl.Int64, "sha256": pl.String, "rows": pl.Int64})
+_ORIGIN = {"path": pl.String(), "size": pl.Int64(), "sha256": pl.String(), "rows": pl.Int64()}
+ORIGIN = pl.Struct(_ORIGIN)
 PUBLIC: Mapping[str, pl.DataType] = {
     "load": pl.Int64(),
     "at": TIME,
@@ -25,18 +26,23 @@ PUBLIC: Mapping[str, pl.DataType] = {
     "seconds": pl.Float64(),
     "origins": pl.List(ORIGIN),
     "cursor": pl.String(),
+    "stamps": pl.List(pl.Int64()),
 }
 SCHEMA: Mapping[str, pl.DataType] = {**PUBLIC, "token": pl.String(), "columns": pl.String(), "bits": pl.String()}
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A file (or a table's slice) that was read: its path, its size in bytes, the hash of its content, its rows."""
+    """A file (or a table's slice) that was read: its path, its size in bytes, the hash of its content, its rows.
+
+    `stamp`: when it was last changed, nanoseconds, 0 when unknown; table `loads` has it in a column of its own, `stamps`.
+    """
 
     path: str
     size: int
     sha256: str
     rows: int
+    stamp: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,8 @@ def rows_of(records: Sequence[LoadRecord], stamp: Stamp) -> pl.DataFrame:
             "load": stamp.load,
             "at": stamp.at,
             "token": stamp.token,
-            "origins": [asdict(origin) for origin in record.origins],
+            "origins": [{name: getattr(origin, name) for name in _ORIGIN} for origin in record.origins],
+            "stamps": [origin.stamp for origin in record.origins],
             "columns": json.dumps(spelled(stamp.columns.get(record.source, {}))),
             "bits": json.dumps(dict(stamp.bits.get(record.source, {}))),
         }

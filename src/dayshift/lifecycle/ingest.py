@@ -166,11 +166,20 @@ def _planned(pipeline: Pipeline, settings: Settings, lake: Lake, root: Path) -> 
             )
         given = settings.sources[source.name]
         mine = loads.filter(pl.col("source") == source.name)
-        manifest = [Origin(**origin) for origins in mine["origins"] for origin in origins]
+        manifest = _manifest(mine)
         cursors = mine["cursor"].drop_nulls()
         reader = open_source(source, given, settings.ingest, root)
         parts.append(_Part(source, given, reader, reader.plan(manifest, cursors[-1] if len(cursors) else None)))
     return parts
+
+
+def _manifest(loads: pl.DataFrame) -> list[Origin]:
+    """The origins of these loads; a lake of before they had stamps has null there."""
+    return [
+        Origin(**origin, stamp=stamp)
+        for origins, stamps in zip(loads["origins"], loads["stamps"], strict=True)
+        for origin, stamp in zip(origins, [0] * len(origins) if stamps is None else stamps, strict=True)
+    ]
 
 
 def _read(part: _Part, intake: Intake, progress: Progress) -> SourceReport:
@@ -207,7 +216,7 @@ def _record(report: SourceReport) -> LoadRecord:
         filtered=report.filtered,
         bytes=report.bytes,
         seconds=report.seconds,
-        origins=tuple(LakeOrigin(one.path, one.size, one.sha256, one.rows) for one in report.origins),
+        origins=tuple(LakeOrigin(one.path, one.size, one.sha256, one.rows, one.stamp) for one in report.origins),
         cursor=report.cursor,
     )
 

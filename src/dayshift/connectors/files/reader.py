@@ -2,11 +2,13 @@
 
 What was loaded is known by a manifest of path, size and SHA-256, never by the newest event time seen. A file whose
 content was loaded before, under whatever name, is not read again; a file that was rewritten is read again as a whole,
-and the rows in it that were loaded before come out as duplicates at the door. A file is hashed before reading only when
-its size, or its path, is already in the manifest; a file that can only be new is hashed while it is read.
+and the rows in it that were loaded before come out as duplicates at the door. A file of a known path and size that was
+not touched since it was hashed is known. Else it is hashed before reading when its size, or its path, is already in the
+manifest; a file that can only be new is hashed while it is read.
 """
 
 import glob
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -15,7 +17,7 @@ from dayshift.connectors.contract import Bookmark, Chunk, Origin, ReadPlan
 from dayshift.connectors.files.csv import Block, read_csv
 from dayshift.connectors.files.jsonl import read_jsonl
 from dayshift.connectors.files.parquet import read_parquet
-from dayshift.connectors.files.stream import opened, sha256_of
+from dayshift.connectors.files.stream import opened, settled, sha256_of, stamp_of
 from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import DefinitionError, NotReady, shorten
 
@@ -40,6 +42,7 @@ class FilesReader:
     def __init__(self, source: str, settings: SourceSettings, chunk_rows: int, root: Path) -> None:
         self._source, self._settings, self._chunk_rows, self._root = source, settings, chunk_rows, root
         self._read: list[Origin] = []
+        self._hashed: tuple[Origin, ...] = ()
 
     def plan(self, manifest: Sequence[Origin], cursor: str | None = None) -> ReadPlan:
         """The files that are new by content, in order of their names.
@@ -50,15 +53,22 @@ class FilesReader:
         del cursor
         known = {origin.sha256 for origin in manifest}
         sizes, paths = {origin.size for origin in manifest}, {origin.path for origin in manifest}
-        fresh, skipped = [], []
+        untouched = {(origin.path, origin.size, origin.stamp): origin.sha256 for origin in manifest if origin.stamp}
+        fresh, skipped, hashed = [], [], []
         for path in self._found(first=not manifest):
-            origin = Origin(self._name(path), path.stat().st_size)
-            if origin.size in sizes or origin.path in paths:
-                origin = Origin(origin.path, origin.size, sha256_of(path))
-            if origin.sha256 in known:
-                skipped.append(origin)
+            found = path.stat()
+            name, size, stamp = self._name(path), found.st_size, stamp_of(found)
+            if (name, size, stamp) in untouched:
+                skipped.append(Origin(name, size, untouched[name, size, stamp], 0, stamp))
+                continue
+            digest = sha256_of(path) if size in sizes or name in paths else ""
+            if digest in known:
+                stamp = settled(stamp) if stamp == stamp_of(path.stat()) else 0
+                skipped.append(Origin(name, size, digest, 0, stamp))
+                hashed += skipped[-1:] if stamp else []
             else:
-                fresh.append(origin)
+                fresh.append(Origin(name, size, digest))
+        self._hashed = tuple(hashed)
         return ReadPlan(tuple(fresh), tuple(skipped))
 
     def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:
@@ -69,10 +79,10 @@ class FilesReader:
         """
         self._read = []
         done: set[str] = set()
-        sizes = [origin.size for origin in plan.origins]
+        sizes = Counter(origin.size for origin in plan.origins)
         for origin in plan.origins:
             path = self._root / origin.path
-            if sizes.count(origin.size) > 1:
+            if sizes[origin.size] > 1:
                 digest = sha256_of(path)
                 if digest in done:
                     self._read.append(Origin(origin.path, origin.size, digest, 0))
@@ -81,8 +91,8 @@ class FilesReader:
             yield from self._file(path, origin.path)
 
     def bookmark(self) -> Bookmark:
-        """The files read, with their hashes and numbers of records."""
-        return Bookmark(tuple(self._read))
+        """The files read, with their hashes and numbers of records; with them those that had to be hashed again."""
+        return Bookmark((*self._read, *self._hashed) if self._read else ())
 
     def _file(self, path: Path, name: str) -> Iterator[Chunk]:
         rows, before = 0, 0

@@ -7,6 +7,8 @@ noticed, not loaded under a wrong name.
 import gzip
 import hashlib
 import io
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from dayshift.diagnostics import NotReady
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _BLOCK = 1 << 20
+_TICK_NS = 2_000_000_000  # the coarsest clock of a file system, FAT's
 
 
 class HashedFile(io.RawIOBase):
@@ -31,7 +34,7 @@ class HashedFile(io.RawIOBase):
 
     def _stamp(self) -> tuple[int, int]:
         found = self._path.stat()
-        return found.st_size, found.st_mtime_ns
+        return found.st_size, stamp_of(found)
 
     def readable(self) -> bool:
         """Yes."""
@@ -63,12 +66,22 @@ class HashedFile(io.RawIOBase):
                 ),
                 hint="write files under another name and rename them when they are complete, then run again",
             )
-        return Origin(name, self.count, self._hash.hexdigest(), rows)
+        return Origin(name, self.count, self._hash.hexdigest(), rows, settled(self._before[1]))
 
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
         super().close()
+
+
+def stamp_of(found: os.stat_result) -> int:
+    """When a file or its name, times and rights were last changed, nanoseconds; whoever writes cannot set it back."""
+    return max(found.st_mtime_ns, found.st_ctime_ns)
+
+
+def settled(stamp: int) -> int:
+    """The stamp, if it lies so far back that a later change must have another one; else 0. No answer depends on it."""
+    return stamp if time.time_ns() - stamp > _TICK_NS else 0  # noqa: TID251
 
 
 def sha256_of(path: Path) -> str:
