@@ -32,3 +32,10 @@ def test_a_source_that_does_not_ask_moves_the_clock() -> None:
     """The clock is the log's, the entities are the asking source's."""
     events = [Event("taps", 1, 0, {"card": "a"}, 1, 1), Event("doors", 30, 1, {"card": "z"}, 1, 30)]
     assert asked(TAPS.every("10us", by="card"), events) == [(1, 10, ("a",)), (1, 20, ("a",)), (1, 30, ("a",))]
+
+
+def test_events_of_a_later_time_do_not_move_the_clock() -> None:
+    """A load asks nothing about the time after it was made; the next load does, when its events reach it."""
+    events = [Event("taps", at, at, {"card": "a"}, load, at) for load, at in ((1, 5), (1, 38), (2, 24), (3, 40))]
+    found = asked(TAPS.every("10us", by="card"), events, {1: 12, 2: 25, 3: 41})
+    assert [(load, tick) for load, tick, _ in found] == [(1, 10), (2, 20), (3, 30), (3, 40)]

@@ -58,6 +58,10 @@ class Log(Protocol):
         """The measured power of two of each "float" column of a source that declares none."""
         ...
 
+    def made(self) -> Mapping[int, int]:
+        """When each load was made, in microseconds since 1970 UTC; a load of which nobody knows is absent."""
+        ...
+
 
 @dataclass(frozen=True)
 class Counted:
@@ -176,6 +180,10 @@ class FrameLog:
     def bits(self, source: str) -> Mapping[str, int]:
         """What was given as measured, for each source."""
         return (self.measured or {}).get(source, {})
+
+    def made(self) -> Mapping[int, int]:
+        """Nothing: a frame does not say when it was loaded."""
+        return {}
 
 
 def question_columns(pipeline: Pipeline) -> tuple[str, ...]:

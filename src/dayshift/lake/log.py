@@ -29,3 +29,8 @@ class LakeLog:
     def bits(self, source: str) -> Mapping[str, int]:
         """The measured power of two of the source's float columns."""
         return self._lake.bits(source)
+
+    def made(self) -> Mapping[int, int]:
+        """When each load was made, in microseconds since 1970 UTC."""
+        loads = self._lake.loads().filter(pl.col("load") <= self.last_load)
+        return dict(loads.select("load", pl.col("at").dt.epoch("us")).iter_rows())

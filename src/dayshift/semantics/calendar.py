@@ -1,8 +1,8 @@
 """When a calendar asks, and for whom.
 
 Ticks are the multiples of the period since 1970-01-01 00:00 UTC, plus the offset. A tick `t` is asked in the first load
-that carries the log's clock (the largest position of any event of the pipeline) to `t` or beyond. It stands in that
-load before every event with a position of `t` or more, and asks for every entity that the source has shown before it,
+that carries the log's clock (the largest position of any event of the pipeline, but no later than the load was made)
+to `t` or beyond. It stands in that load before every event with a position of `t` or more, and asks for every entity that the source has shown before it,
 in the order of their keys.
 """
 
@@ -23,8 +23,12 @@ def ticks(period_us: int, offset_us: int, after_us: int, until_us: int) -> range
     return range(after_us + 1 + (offset_us - after_us - 1) % period_us, until_us + 1, period_us)
 
 
-def asked(calendar: Calendar, events: Iterable[Event]) -> list[tuple[int, int, tuple[Hashable, ...]]]:
+def asked(
+    calendar: Calendar, events: Iterable[Event], made: Mapping[int, int] | None = None
+) -> list[tuple[int, int, tuple[Hashable, ...]]]:
     """Every question of a calendar over these events of all the pipeline's sources: (load, tick, entity), in order.
+
+    `made` says when a load was made, in microseconds; what it holds of a later time does not move the clock.
 
     >>> from dayshift.definition import Source
     >>> taps = Source("taps", time="at", key="id", schema={"id": str, "card": str})
@@ -38,7 +42,8 @@ def asked(calendar: Calendar, events: Iterable[Event]) -> list[tuple[int, int, t
     for load, group in groupby(log, key=lambda event: event.load):
         positions = [event.position for event in group]
         start = min(positions) - 1 if clock is None else clock
-        clock = max(positions) if clock is None else max(clock, *positions)
+        reached = min(max(positions), (made or {}).get(load, max(positions)))
+        clock = reached if clock is None else max(clock, reached)
         for tick in ticks(calendar.period_us, calendar.offset_us, start, clock):
             found += [(load, tick, key) for key in _entities(calendar, log, tick_rank(load, tick))]
     return found

@@ -15,10 +15,16 @@ Tick = tuple[int, int]
 
 
 def clock(pipeline: Pipeline, log: Log, cut: Cut) -> list[tuple[int, int, int]]:
-    """(load, first position, last position) of each load of the cut, over all sources of the pipeline."""
+    """(load, first position, last position) of each load of the cut, over all sources of the pipeline.
+
+    What a load holds of the time after it was made (answers that came before their source's delay was over, flights of
+    tomorrow) does not move the clock beyond that moment: until then, other events have yet to come.
+    """
     frames = [read(log, source, ()).filter(cut.inside).select(LOAD, POSITION) for source in pipeline.sources]
     spans = [pl.col(POSITION).min().alias("low"), pl.col(POSITION).max().alias("high")]
-    return pl.concat(frames).group_by(LOAD).agg(spans).collect(engine="streaming").sort(LOAD).rows()
+    found = pl.concat(frames).group_by(LOAD).agg(spans).collect(engine="streaming").sort(LOAD).rows()
+    made = log.made()
+    return [(load, low, min(high, made.get(load, high))) for load, low, high in found]
 
 
 def between(calendar: Calendar, spans: Iterable[tuple[int, int, int]], after_us: int | None) -> list[Tick]:
