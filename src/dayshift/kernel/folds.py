@@ -36,10 +36,9 @@ def counts(rows: Any, window: Any, out: Any) -> None:
 
 
 @kernel
-def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> None:
-    """Sums or means. `columns` = (prefix, values); `out` = (int64, float64 of the same memory, valid)."""
+def sums(rows: Any, window: Any, prefix: Any, mode: Any, scale: Any, out: Any) -> None:
+    """Sums or means from prefix sums; `out` = (int64, float64 of the same memory, valid)."""
     lo, hi, skip, extra = window
-    prefix, values = columns
     odd, factor = scale
     whole, real, valid = out
     for j in range(rows.size):
@@ -47,10 +46,10 @@ def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) 
         total = prefix[hi[j]] - prefix[lo[j]]
         if skip[j] >= 0:
             n -= 1
-            total -= values[skip[j]]
+            total -= prefix[skip[j] + 1] - prefix[skip[j]]
         if extra[j] >= 0:
             n += 1
-            total += values[extra[j]]
+            total += prefix[extra[j] + 1] - prefix[extra[j]]
         r = rows[j]
         if n == 0:
             valid[r] = False
@@ -65,31 +64,30 @@ def sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) 
 
 
 @kernel
-def wide_total(columns: Any, high: Any, ends: Any) -> Any:
-    """A window's sum in 128 bits. `columns` = (prefix, values), `high` the prefix sums' upper words, `ends` of one window."""
-    prefix, values = columns
+def wide_total(prefix: Any, high: Any, ends: Any) -> Any:
+    """A window's sum in 128 bits; `high` are the prefix sums' upper words, `ends` those of one window."""
     lo, hi, skip, extra = ends
     h, l = subtract(high[hi], np.uint64(prefix[hi]), high[lo], np.uint64(prefix[lo]))
     if skip >= 0:
-        vh, vl = widen(values[skip])
+        vh, vl = widen(prefix[skip + 1] - prefix[skip])
         h, l = subtract(h, l, vh, vl)
     if extra >= 0:
-        vh, vl = widen(values[extra])
+        vh, vl = widen(prefix[extra + 1] - prefix[extra])
         h, l = add(h, l, vh, vl)
     return h, l
 
 
 @kernel
 def wide_sums(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> Any:
-    """Sums or means that may pass 64 bits; `columns` has the prefix sums' upper words as a third.
+    """Sums or means that may pass 64 bits; `columns` = (prefix, its upper words).
 
     Returns the first question whose answer would have to be such an integer, or -1.
     """
     lo, hi, skip, extra = window
-    prefix, values, high = columns
+    prefix, high = columns
     for j in range(rows.size):
         n = hi[j] - lo[j] - (skip[j] >= 0) + (extra[j] >= 0)
-        h, l = wide_total((prefix, values), high, (lo[j], hi[j], skip[j], extra[j]))
+        h, l = wide_total(prefix, high, (lo[j], hi[j], skip[j], extra[j]))
         if not _put_sum(rows[j], (n, h, l), mode, scale, out):
             return rows[j]
     return -1
@@ -154,7 +152,7 @@ def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out:
             h, l = add(h, l, sh, sl)
         th, tl = widen(total)
         if above.size:
-            th, tl = wide_total((prefix, values), above, (lo[j], hi[j], skip[j], extra[j]))
+            th, tl = wide_total(prefix, above, (lo[j], hi[j], skip[j], extra[j]))
         real[rows[j]], state[rows[j]] = deviation(n, (th, tl), (h, l), mode, scale)
         undone += state[rows[j]] == 2
     return undone
@@ -183,7 +181,7 @@ def parts(rows: Any, window: Any, columns: Any, above: Any, out: Any) -> None:
             h, l = add(h, l, sh, sl)
         th, tl = widen(total)
         if above.size:
-            th, tl = wide_total((prefix, values), above, (lo[j], hi[j], skip[j], extra[j]))
+            th, tl = wide_total(prefix, above, (lo[j], hi[j], skip[j], extra[j]))
         out[j, 0], out[j, 1], out[j, 2], out[j, 3], out[j, 4] = np.uint64(n), th, tl, h, l
 
 

@@ -4,6 +4,7 @@ A `Material` is what the aggregates of one column share: the values by place, pr
 their squares, trees, codes. Only what some slot of the lane uses is made.
 """
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,11 +20,13 @@ SUMMING = ("sum", "mean")
 DEVIATING = ("variance", "variance_population", "std", "std_population")
 TIME = "time_since_last"
 BLOCK = 262_144
+NARROW = 2**31 - 1
+"""Fewer rows than this are numbered in 32 bits."""
 
 
 @dataclass
 class Material:
-    """A column of a lane. `placed` by place; the rest where some aggregate needs it.
+    """A column of a lane. `placed` by place, or empty where its prefix sums are enough; the rest where some aggregate needs it.
 
     `largest` is the largest magnitude of a value; `high` the upper words of the prefix sums, made only where a sum
     could pass 64 bits. `trees` by sign; `codes` by "distinct" or a quantile's accuracy: (by place, cells).
@@ -40,7 +43,7 @@ class Material:
 
 @dataclass
 class Asked:
-    """Questions sorted by (block of rows, entity, place in the log): `row` is where the answer goes; the rest as in `sorting.py`."""
+    """Questions of some rows, sorted by (entity, place in the log): `row` is where the answer goes; the rest as in `sorting.walk`."""
 
     row: Any
     entity: Any
@@ -48,9 +51,40 @@ class Asked:
     seen: Any
     same: Any
 
-    def part(self, which: Any) -> "Asked":
-        """Those in a slice, or where a mask is true."""
+    @classmethod
+    def empty(cls, size: int, kind: Any) -> "Asked":
+        """Room for this many; places and rows are of this type."""
+        return cls(np.empty(size, kind), np.empty(size, kind), np.empty(size, np.int64), *np.empty((2, size), kind))
+
+    def part(self, which: slice) -> "Asked":
+        """Those in a slice."""
         return Asked(self.row[which], self.entity[which], self.time[which], self.seen[which], self.same[which])
+
+
+class Walk:
+    """Hands out a lane's questions, block after block of rows, to any number of threads: each block once, in memory of the taker's.
+
+    `theirs`: whether to take the questions of late entities, or of the others.
+    """
+
+    def __init__(self, log: tuple[Any, Any], lane: tuple[Any, ...], block: int, kind: Any) -> None:
+        self.log, self.lane, self.kind = log, lane, kind
+        self.size = log[1][0].size
+        self.block = min(block, self.size)
+        self._cursors = lane[0].copy(), np.empty(lane[0].size, np.int64)
+        self._lock = threading.Lock()
+        self._row = self._event = 0
+
+    def take(self, into: Asked) -> Asked | None:
+        """The next block's questions in `into`, which has room for a block; None when all have been taken."""
+        with self._lock:
+            if self._row >= self.size:
+                return None
+            rows = self._row, min(self._row + self.block, self.size)
+            self._row = rows[1]
+            out = (into.row, into.entity, into.time, into.seen, into.same)
+            taken, self._event = sorting.walk(*self.log, self.lane, self._cursors, self._event, rows, out)
+        return into.part(slice(0, taken))
 
 
 @dataclass
@@ -61,7 +95,7 @@ class PreparedLane:
     one entity, the asking one included.
     """
 
-    asked: Asked
+    walk: Walk
     asked_late: Asked
     start: Any
     late: Any
@@ -80,23 +114,32 @@ class PreparedLane:
 def prepare(
     plan: Plan, lane: Lane, events: Mapping[str, Events], questions: Questions, hindsight: bool
 ) -> PreparedLane:
-    """Sort a lane's events and questions and make the materials of its slots."""
-    series = plan.series[lane.series]
-    source = events[series.source]
-    place, start, asked = _sort(plan, lane, source, questions, hindsight)
+    """Sort a lane's events and make the materials of its slots."""
+    source = events[plan.series[lane.series].source]
+    kind = np.int32 if max(source.time.size, questions.time.size) < NARROW else np.int64
+    log = _log(plan, lane, source, questions)
+    entity, asked, keep = log[0][0], log[1][0], log[0][2]
+    size = 1 + max(int(entity.max(initial=-1)), int(asked.max(initial=-1)))
+    start, place = np.zeros(size + 1, np.int64), np.empty(entity.size, kind)
+    sorting.count_entities(entity, keep, start)
+    sorting.place_events(entity, keep, start, place)
     time = np.empty(int(start[-1]), np.int64)
     sorting.scatter(flat(source.time), place, time)
-    is_late, moved, arrival = _settle_late(time, start, (place, asked.same), hindsight)
-    asked_late = asked.part(slice(0, 0))
-    if moved.size:
-        theirs = is_late[asked.entity]
-        asked, asked_late = asked.part(~theirs), asked.part(theirs)
-        asked_late = asked_late.part(np.argsort(asked_late.entity, kind="stable"))
+    is_late, moved = _settle_late(time, start, place)
+    none = np.zeros_like(is_late)
+    arrival = moved[:0]
+    asked_late = Asked.empty(0, kind)
+    if moved.size and not hindsight:
+        arrival = np.empty_like(moved)
+        sorting.invert(moved, arrival)
+        late = Walk(log, (start, is_late, moved, True, False), asked.size, kind)
+        asked_late = late.take(Asked.empty(late.block, kind)) or asked_late
+    apart = none if hindsight else is_late
     prepared = PreparedLane(
-        asked=asked,
+        walk=Walk(log, (start, apart, moved, False, hindsight), _block(plan, lane, size, asked.size), kind),
         asked_late=asked_late,
         start=start,
-        late=is_late,
+        late=apart,
         time=time,
         moved=moved,
         arrival=arrival,
@@ -104,36 +147,21 @@ def prepare(
         hindsight=hindsight,
         materials={},
     )
+    summed = _only_summed(plan, lane) if not asked_late.row.size else set()
     for number in lane.slots:
-        _add_material(prepared, plan.slots[number], source, place)
+        _add_material(prepared, plan.slots[number], source, place, summed)
     return prepared
 
 
-def _sort(plan: Plan, lane: Lane, events: Events, questions: Questions, hindsight: bool) -> tuple[Any, Any, Asked]:
-    """Each event's place, where entities start, and the questions sorted."""
-    series = plan.series[lane.series]
-    entity, asked = flat(events.entities[series.columns]), flat(questions.entities[lane.series])
+def _log(plan: Plan, lane: Lane, events: Events, questions: Questions) -> tuple[Any, Any]:
+    """Events and questions as `sorting.walk` takes them."""
+    entity = flat(events.entities[plan.series[lane.series].columns])
     keep = NO_MASK
     if lane.reads is not None and events.columns[lane.reads].valid is not None:
         keep = flat(events.columns[lane.reads].valid, np.bool_)
-    size = 1 + max(int(entity.max(initial=-1)), int(asked.max(initial=-1)))
-    block = _block(plan, lane, size, asked.size)
-    blocks = -(-asked.size // block)
-    starts = np.zeros(size + 1, np.int64), np.zeros(blocks * size + 1, np.int64), block
-    sorting.count_entities(entity, keep, starts[0])
-    sorting.count_questions(asked, size, block, starts[1])
-    place = np.empty(entity.size, np.int64)
-    out = tuple(np.empty(int(starts[1][-1]), np.int64) for _ in range(5))
     own = NO_INT if questions.own is None else flat(questions.own)
-    sorting.place_events(
-        (entity, flat(events.position), keep),
-        (asked, flat(questions.position), flat(questions.time), own),
-        starts,
-        place,
-        out,
-        hindsight,
-    )
-    return place, starts[0], Asked(*out)
+    asked = flat(questions.entities[lane.series]), flat(questions.position), flat(questions.time), own
+    return (entity, flat(events.position), keep), asked
 
 
 def _block(plan: Plan, lane: Lane, entities: int, asked: int) -> int:
@@ -146,29 +174,30 @@ def _block(plan: Plan, lane: Lane, entities: int, asked: int) -> int:
     return max(asked, 1) if sketched else max(BLOCK, 8 * entities)
 
 
-def _settle_late(time: Any, start: Any, places: tuple[Any, Any], hindsight: bool) -> tuple[Any, Any, Any]:
-    """Sort late entities by time. In hindsight nothing is late afterwards: all arrived before all questions."""
+def _settle_late(time: Any, start: Any, place: Any) -> tuple[Any, Any]:
+    """Sort late entities by time: which they are, and where each event moved to."""
     is_late = np.zeros(max(start.size - 1, 1), np.bool_)
     if sorting.find_late(time, start, is_late) == 0:
-        return is_late, NO_INT, NO_INT
-    moved = np.empty(time.size, np.int64)
+        return is_late, place[:0]
+    moved = np.empty(time.size, place.dtype)
     sorting.sort_late(time, start, is_late, moved)
-    for each in places:
-        sorting.follow(each, moved)
-    if hindsight:
-        return np.zeros_like(is_late), NO_INT, NO_INT
-    arrival = np.empty(time.size, np.int64)
-    sorting.invert(moved, arrival)
-    return is_late, moved, arrival
+    sorting.follow(place, moved)
+    return is_late, moved
 
 
-def _add_material(lane: PreparedLane, slot: Slot, events: Events, place: Any) -> None:
+def _only_summed(plan: Plan, lane: Lane) -> set[str | None]:
+    """The columns of which nothing but prefix sums is needed."""
+    slots = [plan.slots[number] for number in lane.slots]
+    return {slot.reads for slot in slots} - {slot.reads for slot in slots if slot.aggregate not in SUMMING}
+
+
+def _add_material(lane: PreparedLane, slot: Slot, events: Events, place: Any, summed: set[str | None]) -> None:
     name = TIME if slot.aggregate == TIME else slot.reads
     if name not in lane.materials:
         lane.materials[name] = _column(name, events, place, lane.time)
     made, aggregate = lane.materials[name], slot.aggregate
     if aggregate in SUMMING or aggregate in DEVIATING:
-        _add_prefix(made, lane, aggregate in DEVIATING)
+        _add_prefix(made, lane, aggregate in DEVIATING, slot.reads in summed)
     elif aggregate in ("min", "max"):
         sign = 1 if aggregate == "min" else -1
         if sign not in made.trees:
@@ -177,7 +206,7 @@ def _add_material(lane: PreparedLane, slot: Slot, events: Events, place: Any) ->
     elif aggregate == "distinct_count" and "distinct" not in made.codes:
         different, codes = np.unique(made.placed, return_inverse=True)
         hashes = different if str(slot.reads).startswith("hash:") else sketches.mix(different)
-        made.codes["distinct"] = codes.astype(np.int64), sketches.cells(hashes)
+        made.codes["distinct"] = codes.astype(place.dtype), sketches.cells(hashes)
     elif aggregate == "quantile":
         accuracy = float(dict(slot.parameters)["accuracy"])
         if accuracy not in made.codes:
@@ -189,19 +218,22 @@ def _column(name: str | None, events: Events, place: Any, time: Any) -> Material
         return Material(NO_INT)
     if name == TIME:
         return Material(time)
-    placed = np.empty(time.size, np.int64)
-    sorting.scatter(flat(events.columns[name].values), place, placed)
-    return Material(placed)
+    prefix = np.empty(time.size + 1, np.int64)
+    prefix[0] = 0
+    sorting.scatter(flat(events.columns[name].values), place, prefix[1:])
+    return Material(prefix[1:])
 
 
-def _add_prefix(made: Material, lane: PreparedLane, squares: bool) -> None:
+def _add_prefix(made: Material, lane: PreparedLane, squares: bool, only: bool) -> None:
+    """Prefix sums; where `only` they are needed, in the place of the values, which neighbouring ones differ by."""
     if made.prefix.size == 0:
-        made.prefix = np.zeros(made.placed.size + 1, np.int64)
-        np.cumsum(made.placed, out=made.prefix[1:])
         made.largest = int(numbers.largest(made.placed))
         if made.largest * lane.most >= 2**63 and numbers.may_pass(made.placed, lane.start):
             made.high = np.empty(made.placed.size + 1, np.uint64)
             numbers.sign_extended_prefix(made.placed, made.high)
+        made.prefix = made.placed.base if only else np.concatenate(([0], made.placed))
+        sorting.accumulate(made.prefix)
+        made.placed = NO_INT if only else made.placed
     if squares and made.squares is None:
         made.squares = np.empty(made.placed.size + 1, np.uint64), np.empty(made.placed.size + 1, np.uint64)
         numbers.square_prefix(made.placed, *made.squares)

@@ -49,7 +49,7 @@ def bucket_codes(values: Any, scale: int, accuracy: float) -> Any:
     upper = bucket_bounds(accuracy)
     real = values / float(scale)
     index = np.searchsorted(upper, np.abs(real), side="left") + 1
-    return (upper.size + np.sign(values) * np.where(values == 0, 0, index)).astype(np.int64)
+    return (upper.size + np.sign(values) * np.where(values == 0, 0, index)).astype(np.int32)
 
 
 def mix(codes: Any) -> Any:

@@ -11,7 +11,7 @@ from dayshift.diagnostics import Refused
 from dayshift.kernel import folds, late, numbers, sketches
 from dayshift.kernel.arrays import Answer
 from dayshift.kernel.bounds import find_bounds
-from dayshift.kernel.flat import NO_INT, NO_REAL
+from dayshift.kernel.flat import NO_REAL
 from dayshift.kernel.lanes import DEVIATING, SUMMING, TIME, Asked, Material, PreparedLane
 from dayshift.kernel.plan import Lane, Plan, Slot
 
@@ -85,7 +85,7 @@ def _by_span(plan: Plan, lane: Lane) -> dict[int, list[int]]:
 
 def _window(plan: Plan, made: PreparedLane, number: int, asked: Asked) -> Window:
     span = plan.spans[number]
-    window = tuple(np.empty(asked.row.size, np.int64) for _ in range(4))
+    window = tuple(np.empty((4, asked.row.size), asked.row.dtype))
     find_bounds(
         (asked.entity, asked.time, asked.seen, asked.same),
         (made.start, made.late, made.time),
@@ -100,12 +100,12 @@ def _answer_slot(slot: Slot, made: PreparedLane, out: Output, asked: Asked, wind
     if aggregate == "count":
         folds.counts(rows, window, out.whole[0])
     elif aggregate in SUMMING:
-        base, mode, scale = (column.prefix, column.placed), sum_mode(slot), numbers.fixed_point(slot.scale)
+        mode, scale = sum_mode(slot), numbers.fixed_point(slot.scale)
         into = (out.whole[0], out.real[0], out.valid[0])
         if column.high.size:
-            _check_sums(slot, folds.wide_sums(rows, window, (*base, column.high), mode, scale, into))
+            _check_sums(slot, folds.wide_sums(rows, window, (column.prefix, column.high), mode, scale, into))
         else:
-            folds.sums(rows, window, base, mode, scale, into)
+            folds.sums(rows, window, column.prefix, mode, scale, into)
     elif aggregate in DEVIATING:
         _check_squares(slot, column, window)
         _deviate(slot, column, out, rows, window)
@@ -113,7 +113,8 @@ def _answer_slot(slot: Slot, made: PreparedLane, out: Output, asked: Asked, wind
         sign = 1 if aggregate == "min" else -1
         folds.extremes(rows, window, column.trees[sign], column.placed, sign, (out.whole[0], out.valid[0]))
     elif aggregate in ("distinct_count", "quantile"):
-        _walk(slot, column, out, asked, window, (NO_INT, NO_INT))
+        none = made.moved[:0]
+        _walk(slot, column, out, asked, window, (none, none))
     else:
         for nth, target in enumerate(zip(out.whole, out.valid, strict=True)):
             folds.picks(rows, window, column.placed, -1 if aggregate == "first" else nth, target)

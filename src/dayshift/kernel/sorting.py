@@ -1,8 +1,8 @@
 """From the log's order to each entity's order, by counting: linear, stable, no comparison.
 
-Entities are dense numbers, so events find their place by counting how many each entity has. The same walk merges events
-and questions by position, and so knows for each question how many events of its entity stood before it in the log:
-`seen`, an end in the sorted order. Where an entity's events came in order of time, what a question may see is therefore
+Entities are dense numbers, so events find their place by counting how many each entity has. Then a walk merges events and
+questions by position, some questions at a time, and so knows for each how many events of its entity stood before it in the
+log: `seen`, an end in the sorted order. Where an entity's events came in order of time, what a question may see is therefore
 a prefix, and every window a stretch of it. Entities with late events are found afterwards and sorted by (time, arrival);
 their `arrival` numbers say which of the stretch had arrived.
 """
@@ -26,58 +26,77 @@ def count_entities(entity: Any, keep: Any, start: Any) -> None:
 
 
 @kernel
-def count_questions(entity: Any, entities: Any, block: Any, start: Any) -> None:
-    """`start[b * entities + e]` is where the questions about entity e stand that are among the b-th `block` rows."""
+def place_events(entity: Any, keep: Any, start: Any, place: Any) -> None:
+    """Each event's place when sorted by entity, or -1; `start` from `count_entities`."""
+    cursor = start.copy()
+    all_kept = keep.size == 0
     for i in range(entity.size):
-        if entity[i] >= 0:
-            start[(i // block) * entities + entity[i] + 1] += 1
-    for k in range(1, start.size):
-        start[k] += start[k - 1]
+        e = entity[i]
+        if e >= 0 and (all_kept or keep[i]):
+            place[i] = cursor[e]
+            cursor[e] += 1
+        else:
+            place[i] = -1
 
 
 @kernel
-def place_events(events: Any, questions: Any, starts: Any, place: Any, out: Any, hindsight: Any) -> None:
-    """Walk events and questions together, in order of position, and sort both by entity.
+def walk(events: Any, questions: Any, lane: Any, cursors: Any, begin: Any, rows: Any, out: Any) -> Any:
+    """Walk some questions and the events before them in order of position, and sort the questions by entity.
 
     Args:
-        events: (entity, position, keep) of the events.
-        questions: (entity, position, time, own) of the questions; `own` may be empty.
-        starts: from `count_entities`, from `count_questions`, and its `block`.
-        place: to be filled with each event's place when sorted, or -1.
-        out: of the questions that have an entity, sorted by (block, entity): (row, entity, time, seen, same). `seen` is the end of the
+        events: (entity, position, keep) of all events.
+        questions: (entity, position, time, own) of all questions; `own` may be empty.
+        lane: (start, late, moved, theirs, hindsight): from `count_entities`, `find_late`, `sort_late` (or empty); which
+            questions to take, those of late entities or of the others; whether questions see all events of their entity.
+        cursors: the place of each entity's next event; room for as many numbers and one more.
+        begin: the first event that has not been walked.
+        rows: the first question, and where to stop.
+        out: of the questions taken, sorted by entity: (row, entity, time, seen, same). `seen` is the end of the
             places that it may see, `same` the place of the event at its own position, or -1.
-        hindsight: whether questions see all events of their entity.
+
+    Returns:
+        How many questions were taken, and the `begin` of the next rows.
     """
     entity, position, keep = events
     asked, asked_position, time, own = questions
-    start, asked_start, block = starts
-    entities = start.size - 1
+    start, late, moved, theirs, hindsight = lane
+    cursor, target = cursors
     row, asked_entity, asked_time, seen, same = out
-    cursor, asked_cursor = start.copy(), asked_start.copy()
     all_kept = keep.size == 0
-    i = 0
-    for q in range(asked.size + 1):
-        last = q == asked.size
-        while i < entity.size and (last or position[i] < asked_position[q]):
-            e = entity[i]
-            if e >= 0 and (all_kept or keep[i]):
-                place[i] = cursor[e]
-                cursor[e] += 1
-            else:
-                place[i] = -1
+    target[:] = 0
+    for q in range(rows[0], rows[1]):
+        if asked[q] >= 0 and late[asked[q]] == theirs:
+            target[asked[q] + 1] += 1
+    for e in range(1, target.size):
+        target[e] += target[e - 1]
+    taken = target[target.size - 1]
+    i = begin
+    for q in range(rows[0], rows[1]):
+        while i < entity.size and position[i] < asked_position[q]:
+            if entity[i] >= 0 and (all_kept or keep[i]):
+                cursor[entity[i]] += 1
             i += 1
-        if last or asked[q] < 0:
-            continue
         e = asked[q]
-        group = (q // block) * entities + e
-        k = asked_cursor[group]
-        asked_cursor[group] = k + 1
+        if e < 0 or late[e] != theirs:
+            continue
+        k = target[e]
+        target[e] = k + 1
         row[k], asked_entity[k], asked_time[k] = q, e, time[q]
         seen[k] = start[e + 1] if hindsight else cursor[e]
         same[k] = -1
         asking = own.size > 0 and own[q] >= 0 and i < entity.size and position[i] == asked_position[q]
         if asking and entity[i] == e and (all_kept or keep[i]):
-            same[k] = cursor[e]
+            same[k] = moved[cursor[e]] if moved.size > 0 else cursor[e]
+    return taken, i
+
+
+@kernel
+def accumulate(values: Any) -> None:
+    """Turn values into their sums so far, modulo 2**64."""
+    total = np.int64(0)
+    for i in range(values.size):
+        total += values[i]
+        values[i] = total
 
 
 @kernel
