@@ -15,10 +15,14 @@ from dayshift.connectors.files.csv import SHOWN_RAW, Block
 
 _SAMPLE = 64 * 1024
 _SMALLEST, _LARGEST = 256 * 1024, 256 << 20
+LONGEST_LINE = 16 << 20
 
 
 def read_jsonl(file: IO[bytes], chunk_rows: int) -> Iterator[Block]:
-    """The file's objects in blocks of about `chunk_rows`; a key that an object lacks is null. Blank lines do not count."""
+    """The file's objects in blocks of about `chunk_rows`; a key that an object lacks is null. Blank lines do not count.
+
+    A line of more than `LONGEST_LINE` bytes is given up without holding it, so that no input can take all the memory.
+    """
     head = file.read(_SAMPLE).removeprefix(b"\xef\xbb\xbf")
     lines = head.count(b"\n")
     size = int(min(max((len(head) / lines if lines else 500) * chunk_rows, _SMALLEST), _LARGEST))
@@ -28,11 +32,32 @@ def read_jsonl(file: IO[bytes], chunk_rows: int) -> Iterator[Block]:
         last = not more
         rest += more
         cut = len(rest) if last else rest.rfind(b"\n") + 1
+        if not cut and len(rest) > LONGEST_LINE:
+            number += 1
+            yield _too_long(rest, number)
+            rest = _after_line(file)
+            continue
         block, count = _block(rest[:cut], number)
         if count:
             yield block
         number += count
         rest = rest[cut:]
+
+
+def _too_long(start: bytes, number: int) -> Block:
+    raw = start[:SHOWN_RAW].decode(errors="backslashreplace")
+    rejects = pl.DataFrame(
+        [(number, f"the line is longer than {LONGEST_LINE:,} bytes", raw)], schema=REJECTS, orient="row"
+    )
+    return Block(pl.DataFrame(), pl.Series("row", [], dtype=pl.Int64), rejects)
+
+
+def _after_line(file: IO[bytes]) -> bytes:
+    """What was read behind the end of the line in which the file stands; empty at the file's end."""
+    while more := file.read(_SMALLEST):
+        if b"\n" in more:
+            return more[more.index(b"\n") + 1 :]
+    return b""
 
 
 def _block(data: bytes, number: int) -> tuple[Block, int]:
