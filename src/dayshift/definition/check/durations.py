@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from dayshift.definition.check.parts import Parts, fault, length, name_of
+from dayshift.definition.duration import format_duration
+from dayshift.definition.window import Window
 from dayshift.diagnostics import Place, Problem
 
 
@@ -49,16 +51,16 @@ def history(parts: Parts) -> Iterator[Problem]:
     """A window that is longer than the data is never full; a label that ripens later than they end never is."""
     for feature in parts.windows:
         span = _span(parts, feature.source.name)
-        width, delay = length(feature.window.width), length(feature.window.delay)
-        if span is None or width is None or delay is None or width + delay <= span:
+        reach = max((_reach(window) for window in (feature.window, feature.baseline) if window is not None), default=0)
+        if span is None or reach <= span:
             continue
         yield fault(
             "DS260",
-            f"feature '{name_of(feature)}' looks back {feature.window.width}, further than '{feature.source.name}' goes",
+            f"feature '{name_of(feature)}' looks back {format_duration(reach)}, further than '{feature.source.name}' goes",
             feature.place,
             f"the data of '{feature.source.name}' span {_days(span)}",
             "until they span more, the window holds all there is",
-            hint="load older data (dayshift backfill), or shorten the window",
+            hint="load older data too (dayshift run), or shorten the window",
             severity="warning",
         )
     yield from _unripe(parts)
@@ -76,9 +78,15 @@ def _unripe(parts: Parts) -> Iterator[Problem]:
             f"no label can be ripe: it takes {label.within} and a delay of {label.source.delay}, and the data are shorter",
             label.place,
             f"the questions span {_days(span)}",
-            hint="load older data (dayshift backfill), or shorten `within`",
+            hint="load older data too (dayshift run), or shorten `within`",
             severity="warning",
         )
+
+
+def _reach(window: Window) -> int:
+    """How far back a window goes; 0 for the whole past, which no data are too short for."""
+    width, delay = length(window.width), length(window.delay)
+    return 0 if width is None or delay is None else width + delay
 
 
 def _span(parts: Parts, source: str) -> int | None:
