@@ -139,7 +139,10 @@ class Advance:
 
     def _stretch(self, cut: Cut, due: list[ticks.Tick]) -> Stretch:
         readings = self._task.readings
-        frames = {name: questions.collect(self._log, reading, cut.inside) for name, reading in readings.items()}
+        frames = {
+            name: questions.collect(self._log, reading, cut.inside(reading.source))
+            for name, reading in readings.items()
+        }
         calendar = self._task.calendar
         if calendar is None:
             asker = frames[self._task.asker]

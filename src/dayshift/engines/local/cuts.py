@@ -1,6 +1,6 @@
 """The log in stretches that fit into memory: where to cut its order, and what a stretch must read.
 
-A cut is a range of (`_load`, `_position`). Its questions need no event from outside the largest window before them, so
+A cut is a range of the log's total order. Its questions need no event from outside the largest window before them, so
 a stretch reads the cut's own rows and what the windows reach back to; memory is bounded by the cut and that.
 """
 
@@ -15,24 +15,23 @@ from dayshift.definition import Source
 from dayshift.diagnostics import NotReady
 from dayshift.engines.contract import DTYPES, LOAD, POSITION, Log
 from dayshift.engines.local.canonical import canonical
+from dayshift.engines.local.edges import Place, edges
+from dayshift.engines.local.order import order_columns
 
-BUCKETS = 4096
 NEVER_LOADED = "DS410"
 """How a log says that no load has ever brought an event of a source."""
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The rows whose (`_load`, `_position`) is `low` or more and less than `high`; None where it is open."""
+    """The rows that stand at `low` or behind it and before `high`; None where it is open."""
 
     low: Place | None = None
     high: Place | None = None
 
-    @property
-    def inside(self) -> pl.Expr:
-        """Which rows lie in it."""
-        return self.from_low & self.before_high
+    def inside(self, source: Source | None = None) -> pl.Expr:
+        """Which rows of a source lie in it; None: rows that have only `_load` and `_position`."""
+        return self.from_low(source) & self.before_high(source)
 
     def holds(self, place: Place) -> bool:
         """Whether this place lies in it.
@@ -42,20 +41,30 @@ class Cut:
         """
         return (self.low is None or self.low <= place) and (self.high is None or place < self.high)
 
-    @property
-    def from_low(self) -> pl.Expr:
+    def from_low(self, source: Source | None = None) -> pl.Expr:
         """Which rows do not stand before it."""
-        return pl.lit(True) if self.low is None else ~_before(self.low)
+        return pl.lit(True) if self.low is None else _side(self.low, source, before=False)
 
-    @property
-    def before_high(self) -> pl.Expr:
+    def before_high(self, source: Source | None = None) -> pl.Expr:
         """Which rows stand before its end."""
-        return pl.lit(True) if self.high is None else _before(self.high)
+        return pl.lit(True) if self.high is None else _side(self.high, source, before=True)
 
 
-def _before(place: Place) -> pl.Expr:
-    load, position = place
-    return (pl.col(LOAD) < load) | ((pl.col(LOAD) == load) & (pl.col(POSITION) < position))
+def _side(place: Place, source: Source | None, *, before: bool) -> pl.Expr:
+    """Rows before a place, or all others; written so that a reader of Parquet can skip by its statistics."""
+    columns = [pl.col(LOAD), pl.col(POSITION)]
+    values = list(place[:2])
+    found = pl.lit(not before)
+    if len(place) > 2 and source is not None:
+        if source.name == place[2]:
+            columns += [pl.col(source.time).to_physical(), *(pl.col(name) for name in source.key_columns)]
+            values += place[3:]
+        else:
+            found = pl.lit((source.name < place[2]) == before)
+    for column, value in reversed(list(zip(columns, values, strict=False))):
+        strictly = column < value if before else column > value
+        found = strictly | ((column == value) & found)
+    return found
 
 
 def of_loads(loads: tuple[int, int] | None) -> Cut:
@@ -66,7 +75,7 @@ def of_loads(loads: tuple[int, int] | None) -> Cut:
 
 def read(log: Log, source: Source, columns: Iterable[str]) -> pl.LazyFrame:
     """A source's events in canonical types; no rows when nothing has ever been loaded."""
-    names = list(dict.fromkeys(columns))
+    names = [name for name in dict.fromkeys(columns) if name not in (LOAD, POSITION)]
     frame = _scan(log, source.name)
     if not frame.collect_schema():
         kinds = {name: DTYPES[source.columns[name].type] for name in names}
@@ -83,25 +92,16 @@ def _scan(log: Log, source: str) -> pl.LazyFrame:
         return pl.LazyFrame()
 
 
-def split(log: Log, sources: Iterable[Source], cut: Cut, most: int) -> list[Cut]:
+def split(log: Log, sources: Iterable[Source], cut: Cut, most: int, wanted: pl.Expr | None = None) -> list[Cut]:
     """The cut in parts of about `most` rows of these sources together; itself when it holds no more.
 
-    Rows with one `_load` and `_position` are never parted.
+    `wanted` says which rows are to be counted; None: all of the cut.
     """
-    frames = [read(log, source, ()).filter(cut.inside) for source in sources]
-    if sum(frame.select(pl.len()).collect().item() for frame in frames) <= most:
+    frames = {}
+    for source in sources:
+        rows = read(log, source, order_columns(source)).filter(cut.inside(source))
+        frames[source] = rows if wanted is None else rows.filter(wanted)
+    if sum(frame.select(pl.len()).collect(engine="streaming").item() for frame in frames.values()) <= most:
         return [cut]
-    rows = pl.concat(frames).select(LOAD, POSITION)
-    low, high = rows.select(pl.col(POSITION).min().alias("low"), pl.col(POSITION).max().alias("high")).collect().row(0)
-    width = (high - low) // BUCKETS + 1
-    bucket = ((pl.col(POSITION) - low) // width).alias("bucket")
-    counts = rows.group_by(LOAD, bucket).agg(pl.len().alias("rows")).collect(engine="streaming").sort(LOAD, "bucket")
-    edges: list[Place] = []
-    held = 0
-    for load, number, count in counts.iter_rows():
-        if held and held + count > most:
-            edges.append((load, low + number * width))
-            held = 0
-        held += count
-    bounds = [cut.low, *edges, cut.high]
+    bounds = [cut.low, *edges(frames, most), cut.high]
     return [Cut(start, end) for start, end in zip(bounds[:-1], bounds[1:], strict=True)]

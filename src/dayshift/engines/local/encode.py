@@ -7,7 +7,7 @@ questions' entities are not numbered again where the same rows have asked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,8 @@ from dayshift.engines.local.task import Reading, Task
 from dayshift.kernel.arrays import Events, Int64, Questions, Values
 from dayshift.kernel.plan import Series
 
+NOTHING = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -27,27 +29,35 @@ class Stretch:
 
     `frames` holds each source's events in the log's order. `asked` holds the questions in the log's order with
     `_load`, `_position` and `as_of`; `own` the row of the asking event in its source's frame, None for a calendar.
+    `follows`: the events before it are those that the stretch before it kept. `keep`: by source, from which event time on
+    the events are kept for the next stretch; none of a source that is absent.
     """
 
     frames: Mapping[str, pl.DataFrame]
     asked: pl.DataFrame
     own: Int64 | None = None
+    follows: bool = False
+    keep: Mapping[str, int] = field(default_factory=dict)
 
 
-def encode(task: Task, stretch: Stretch, numberings: Numberings, first: int = 0) -> tuple[dict[str, Events], Questions]:
-    """The stretch as the kernel takes it; positions count from `first`."""
+def encode(
+    task: Task, stretch: Stretch, numberings: Numberings, first: int = 0, past: Mapping[str, Events] | None = None
+) -> tuple[dict[str, Events], Questions]:
+    """The stretch as the kernel takes it; positions count from `first`. `past`: events to stand before its own."""
     standing, ticks = places(task, stretch, first)
+    before = past or {}
     events = {
-        name: _events(task, reading, stretch.frames[name], standing[name], numberings)
+        name: _events(task, reading, stretch.frames[name], standing[name], numberings, before.get(name))
         for name, reading in task.readings.items()
         if reading.is_counted
     }
     own, asker = stretch.own, task.asker
+    rows = own if own is None or asker not in before else own + before[asker].time.size
     questions = Questions(
         microseconds(stretch.asked[AS_OF]),
         ticks if own is None else _take(standing[asker], own),
-        [_asked(task, series, stretch, events, numberings) for series in task.plan.series],
-        own if own is not None and asker in events else None,
+        [_asked(task, series, stretch, rows, events, numberings) for series in task.plan.series],
+        rows if asker in events else None,
     )
     return events, questions
 
@@ -58,7 +68,10 @@ def microseconds(column: pl.Series) -> Int64:
 
 
 def _take(values: Int64, rows: Int64) -> Int64:
-    return values if len(rows) == len(values) else values[rows]
+    if not len(rows):
+        return values[:0]
+    low, high = int(rows[0]), int(rows[-1]) + 1
+    return values[low:high] if high - low == len(rows) else values[rows]
 
 
 def places(task: Task, stretch: Stretch, first: int = 0) -> tuple[dict[str, Int64], Int64]:
@@ -75,25 +88,48 @@ def places(task: Task, stretch: Stretch, first: int = 0) -> tuple[dict[str, Int6
     return dict(zip(task.readings, found, strict=True)), ticks
 
 
-def _events(task: Task, reading: Reading, frame: pl.DataFrame, places: Int64, numberings: Numberings) -> Events:
+def _events(
+    task: Task, reading: Reading, frame: pl.DataFrame, places: Int64, numberings: Numberings, past: Events | None
+) -> Events:
     name = reading.source.name
-    keys = {series.columns for series in task.plan.series if series.source == name}
-    entities = {key: numberings.learn((name, *key), stack(frame, key)) for key in sorted(keys)}
+    entities = {}
+    for key in sorted({series.columns for series in task.plan.series if series.source == name}):
+        known = NOTHING if past is None else past.entities[key]
+        entities[key] = numberings.extend((name, *key), stack(frame, key), known)
     columns: dict[str, Values] = {}
     for read in task.plan.reads(name):
         column = read.removeprefix("hash:")
         defined = reading.source.columns[column]
         if defined.type == "str":
-            columns[read] = _words((name, column), frame.select(column), numberings, hashed=read != column)
+            made = _words((name, column), frame.select(column), numberings, hashed=read != column)
         else:
-            columns[read] = integers(frame[column], defined, task.scales[name, column])
-    return Events(microseconds(frame[reading.source.time]), places, entities, columns)
+            made = integers(frame[column], defined, task.scales[name, column])
+        columns[read] = made if past is None else _follow(past.columns[read], made)
+    time = microseconds(frame[reading.source.time])
+    if past is None:
+        return Events(time, places, entities, columns)
+    return Events(np.concatenate([past.time, time]), np.concatenate([past.position, places]), entities, columns)
 
 
-def _asked(task: Task, series: Series, stretch: Stretch, events: Mapping[str, Events], numberings: Numberings) -> Int64:
+def _follow(past: Values, new: Values) -> Values:
+    values = np.concatenate([past.values, new.values])
+    if past.valid is None and new.valid is None:
+        return Values(values)
+    masks = [np.ones(len(each.values), np.bool_) if each.valid is None else each.valid for each in (past, new)]
+    return Values(values, np.concatenate(masks))
+
+
+def _asked(
+    task: Task,
+    series: Series,
+    stretch: Stretch,
+    rows: Int64 | None,
+    events: Mapping[str, Events],
+    numberings: Numberings,
+) -> Int64:
     theirs = [asked for _, asked in series.keys]
-    if stretch.own is not None and series.source == task.asker and list(series.columns) == theirs:
-        return _take(events[series.source].entities[series.columns], stretch.own)
+    if rows is not None and series.source == task.asker and list(series.columns) == theirs:
+        return _take(events[series.source].entities[series.columns], rows)
     return numberings.codes((series.source, *series.columns), stack(stretch.asked, theirs))
 
 

@@ -10,18 +10,16 @@ import polars as pl
 from dayshift.definition import Pipeline
 from dayshift.definition.fingerprint import features_fingerprint
 from dayshift.engines.capabilities import ENGINES, Capability, needed, require
-from dayshift.engines.contract import Explanation, Log, Policy
+from dayshift.engines.contract import AS_OF, Explanation, Log, Policy
 from dayshift.engines.local import decode, explain, labels, rows
 from dayshift.engines.local.advance import Advance
 from dayshift.engines.local.cuts import of_loads
-from dayshift.engines.local.encode import Stretch, encode
-from dayshift.engines.local.numbering import Numberings
-from dayshift.engines.local.questions import stretches
+from dayshift.engines.local.encode import Stretch
+from dayshift.engines.local.past import Past
+from dayshift.engines.local.questions import read_steps, steps
 from dayshift.engines.local.task import Task
 from dayshift.kernel import history
 
-STRETCH = 2_000_000
-"""Questions that history takes at a time."""
 BATCH = 500_000
 """Rows of the log that an advance takes at a time."""
 
@@ -29,7 +27,8 @@ BATCH = 500_000
 class LocalEngine:
     """Features and labels of a pipeline from a log, on this machine.
 
-    `threads` None takes all processors; `stretch` rows are taken at a time. Neither can change an answer.
+    `threads` None takes all processors. `stretch` questions are taken at a time, None: as many as memory allows
+    (`sizes.MEMORY`). Neither can change an answer.
 
     >>> LocalEngine().name
     'local'
@@ -38,7 +37,7 @@ class LocalEngine:
     name = "local"
     capabilities = ENGINES["local"]
 
-    def __init__(self, threads: int | None = None, *, stretch: int = STRETCH) -> None:
+    def __init__(self, threads: int | None = None, *, stretch: int | None = None) -> None:
         self.threads = threads
         self.stretch = stretch
 
@@ -53,25 +52,42 @@ class LocalEngine:
     ) -> Iterator[pl.DataFrame]:
         """As `Engine.features` says."""
         require(self, needed(pipeline))
-        task = Task.of(pipeline, log)
-        hindsight = policy == "hindsight"
-        parts = stretches(task, log, of_loads(loads), between, most=self.stretch, hindsight=hindsight)
-        for stretch in parts:
-            table = self.answer(task, stretch, policy)
+        task, cut, hindsight = Task.of(pipeline, log), of_loads(loads), policy == "hindsight"
+        found = steps(task, log, cut, between, self.stretch)
+        if task.is_unbounded and len(found) > 1 and not hindsight:
+            yield from self._as_stream(task, log, loads, between)
+            return
+        past = Past(task)
+        for stretch in read_steps(task, log, found, between, hindsight=hindsight):
+            table = self.answer(task, stretch, policy, past)
             del stretch  # or two stretches would be held while the next is read
             yield table
             del table
 
-    def answer(self, task: Task, stretch: Stretch, policy: Policy = "as_known") -> pl.DataFrame:
-        """The features table of one stretch of the log."""
-        numberings = Numberings()
+    def _as_stream(
+        self, task: Task, log: Log, loads: tuple[int, int] | None, between: tuple[int, int] | None
+    ) -> Iterator[pl.DataFrame]:
+        """Windows without a lower bound would have every stretch read the whole past: a state has it folded."""
+        run = Advance(self, task, log, None, loads or (1, log.last_load), min(self.stretch or BATCH, BATCH))
+        for table in run:
+            time = pl.col(AS_OF).to_physical()
+            chosen = table if between is None else table.filter(time.is_between(*between, closed="left"))
+            if chosen.height:
+                yield chosen
+
+    def answer(
+        self, task: Task, stretch: Stretch, policy: Policy = "as_known", past: Past | None = None
+    ) -> pl.DataFrame:
+        """The features table of one stretch of the log; `past`: what the stretches before it have kept."""
+        past = past or Past(task)
         found: dict[str, pl.Series] = {}
         if task.features:
-            events, questions = encode(task, stretch, numberings)
+            events, questions = past.encode(stretch)
             hindsight = policy == "hindsight"
             answers = history.answer(task.plan, events, questions, hindsight=hindsight, threads=self.threads)
             del events, questions
-            found = decode.columns(task, answers, numberings)
+            found = decode.columns(task, answers, past.numberings)
+            past.forget(stretch.keep)
         found |= rows.evaluate(task.pipeline.row_features, stretch.asked)
         return decode.table(task, stretch.asked, found, features_fingerprint(task.pipeline), policy)
 
@@ -80,7 +96,7 @@ class LocalEngine:
     ) -> tuple[Iterator[pl.DataFrame], Callable[[], bytes]]:
         """As `Engine.advance` says."""
         require(self, {*needed(pipeline), Capability.ADVANCE})
-        run = Advance(self, Task.of(pipeline, log), log, state, loads, min(self.stretch, BATCH))
+        run = Advance(self, Task.of(pipeline, log), log, state, loads, min(self.stretch or BATCH, BATCH))
         return iter(run), run.save
 
     def labels(self, pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFrame:

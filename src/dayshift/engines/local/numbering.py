@@ -41,10 +41,24 @@ class Span:
         if frame.width != 1 or not frame.dtypes[0].is_integer() or frame.is_empty():
             return None
         column = frame.to_series()
-        low, high = column.min(), column.max()
-        if not isinstance(low, int) or not isinstance(high, int) or high - low >= SPARSE * frame.height + 65_536:
+        return Span._from(column.min(), column.max(), frame.height)
+
+    @staticmethod
+    def _from(low: object, high: object, rows: int) -> Span | None:
+        if not isinstance(low, int) or not isinstance(high, int) or high - low >= SPARSE * rows + 65_536:
             return None
         return Span(low, high - low + 1)
+
+    def around(self, frame: pl.DataFrame, past: Int64) -> Span | None:
+        """The span of a column and of numbers given before, or None when it would be too large."""
+        known = past[past >= 0]
+        values = frame.to_series().drop_nulls()
+        lows = [int(known.min()) + self.low] if known.size else []
+        highs = [int(known.max()) + self.low] if known.size else []
+        if len(values):
+            lows.append(int(values.min()))  # type: ignore[arg-type]
+            highs.append(int(values.max()))  # type: ignore[arg-type]
+        return Span._from(min(lows), max(highs), frame.height + len(past)) if lows else self
 
     def codes(self, frame: pl.DataFrame) -> Int64:
         """The number of each row's value."""
@@ -109,6 +123,23 @@ class Dictionary:
         self._hashes = np.concatenate([self._hashes, np.fromiter(new, np.int64, self.size - len(self._hashes))])
         return self._hashes
 
+    def keep(self, used: Sequence[Int64]) -> list[Int64]:
+        """Forget all but the tuples with these numbers; the numbers as they are then.
+
+        >>> words = Dictionary(pl.Schema({"word": pl.String}))
+        >>> words.learn(pl.DataFrame({"word": ["a", "b", "c"]}))
+        >>> [codes.tolist() for codes in words.keep([np.array([2, -1]), np.array([1])])], words.values(np.array([1])).to_list()
+        ([[1, -1], [0]], ['c'])
+        """
+        kept = np.zeros(self.size + 1, np.bool_)
+        for codes in used:
+            kept[codes] = True
+        kept[-1] = False
+        renumbered = np.where(kept, np.cumsum(kept) - 1, -1)
+        self._hashes = self._hashes[kept[: len(self._hashes)]]
+        self._known = self._known.filter(pl.Series(kept[:-1]))
+        return [renumbered[codes] for codes in used]
+
     def save(self) -> bytes:
         """The tuples in order, as an Arrow file."""
         buffer = io.BytesIO()
@@ -145,9 +176,37 @@ class Numberings:
         if span is not None:
             self._all[name] = span
             return span.codes(frame)
+        return self._by_words(name, frame)
+
+    def _by_words(self, name: tuple[str, ...], frame: pl.DataFrame) -> Int64:
         dictionary = self.words(name, frame)
         dictionary.learn(frame)
         return dictionary.codes(frame)
+
+    def extend(self, name: tuple[str, ...], frame: pl.DataFrame, past: Int64) -> Int64:
+        """The numbers of rows that came before, as they were last given, and of rows that may be new."""
+        known = self._all.get(name)
+        if not past.size and isinstance(known, Span):
+            del self._all[name]
+        if not past.size:
+            return self.learn(name, frame)
+        if isinstance(known, Span):
+            wider = known.around(frame, past)
+            if wider is not None:
+                self._all[name] = wider
+                return np.concatenate([np.where(past < 0, -1, past + (known.low - wider.low)), wider.codes(frame)])
+            found = pl.Series(np.where(past < 0, 0, past + known.low)).to_frame()
+            found = found.select(pl.when(pl.Series(past >= 0)).then(pl.first()).cast(frame.dtypes[0]))
+            del self._all[name]
+            past = self._by_words(name, found)
+        return np.concatenate([past, self._by_words(name, frame)])
+
+    def compact(self, name: tuple[str, ...], used: Sequence[Int64]) -> list[Int64]:
+        """Forget the words that none of these numbers means; the numbers as they are then."""
+        known = self._all.get(name)
+        if not isinstance(known, Dictionary) or known.size <= 2 * sum(len(codes) for codes in used):
+            return list(used)
+        return known.keep(used)
 
     def codes(self, name: tuple[str, ...], frame: pl.DataFrame) -> Int64:
         """The numbers of rows as known so far, -1 for others."""

@@ -75,6 +75,16 @@ class Task:
         sources[self.pipeline.asker.name] = self.pipeline.asker
         return {name: self._reading(sources[name]) for name in sorted(sources)}
 
+    @cached_property
+    def slack_us(self) -> int:
+        """How much further back than the next stretch needs events are kept: later ones may ask a little earlier."""
+        return max((reading.back_us or 0 for reading in self.readings.values()), default=0) // 16
+
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether some window looks at the whole past."""
+        return any(reading.back_us is None for reading in self.readings.values())
+
     def _reading(self, source: Source) -> Reading:
         mine = [feature for feature in self.features if feature.source.name == source.name]
         columns = [source.time, *source.key_columns]

@@ -20,7 +20,7 @@ def clock(pipeline: Pipeline, log: Log, cut: Cut) -> list[tuple[int, int, int]]:
     What a load holds of the time after it was made (answers that came before their source's delay was over, flights of
     tomorrow) does not move the clock beyond that moment: until then, other events have yet to come.
     """
-    frames = [read(log, source, ()).filter(cut.inside).select(LOAD, POSITION) for source in pipeline.sources]
+    frames = [read(log, source, ()).filter(cut.inside()).select(LOAD, POSITION) for source in pipeline.sources]
     spans = [pl.col(POSITION).min().alias("low"), pl.col(POSITION).max().alias("high")]
     found = pl.concat(frames).group_by(LOAD).agg(spans).collect(engine="streaming").sort(LOAD).rows()
     made = log.made()
@@ -44,7 +44,7 @@ def between(calendar: Calendar, spans: Iterable[tuple[int, int, int]], after_us:
 def shown(calendar: Calendar, log: Log, cut: Cut) -> pl.DataFrame:
     """The entities that the calendar's source shows in the cut, sorted, each with its first `_load` and `_position`."""
     by = list(calendar.by)
-    rows = read(log, calendar.source, by).filter(cut.inside).drop_nulls(by)
+    rows = read(log, calendar.source, by).filter(cut.inside()).drop_nulls(by)
     firsts = rows.group_by(*by, LOAD).agg(pl.col(POSITION).min()).collect(engine="streaming")
     return first_shown(firsts, by)
 
@@ -64,7 +64,7 @@ def questions(calendar: Calendar, ticks: Iterable[Tick], entities: pl.DataFrame)
 
 def _asked(tick: Tick, entities: pl.DataFrame) -> pl.DataFrame:
     load, at = tick
-    return entities.filter(Cut(None, tick).before_high).with_columns(
+    return entities.filter(Cut(None, tick).before_high()).with_columns(
         pl.lit(load, pl.Int64).alias(LOAD),
         pl.lit(at, pl.Int64).alias(POSITION),
         pl.lit(at, pl.Int64).cast(TIME).alias(AS_OF),
