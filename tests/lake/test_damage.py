@@ -198,3 +198,42 @@ def test_a_load_says_nothing_false_about_what_it_kept(lake: Lake) -> None:
         load.append("payments", events(4))
         load.commit(LoadRecord("payments", 1, 1))
     assert lake.loads()["loaded"].to_list() == [3, 1]
+
+
+def _spoil(path: Path) -> None:
+    """As many bytes as before, others: nothing shows before they are read."""
+    content = bytearray(path.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+    path.write_bytes(content)
+
+
+def test_bytes_that_changed_are_told_with_the_file(lake: Lake) -> None:
+    """Polars finds them at `collect`, in words of its own; whoever collects under `reading` or the lock is told which."""
+    spoilt = _files(lake)[1]
+    _spoil(spoilt)
+    for guarded in (lake.reading, lake.lock):
+        with pytest.raises(NotReady) as caught, guarded():
+            lake.events("payments").collect()
+        assert code_of(caught.value) == "DS403"
+        assert spoilt.name in caught.value.problems[0].facts[0]
+
+
+def test_a_failure_that_is_none_of_the_lakes_stays_what_it_is(lake: Lake) -> None:
+    """A wrong column is no damage."""
+    with pytest.raises(pl.exceptions.ColumnNotFoundError), lake.reading():
+        lake.events("payments").select("nothing").collect()
+
+
+def test_held_rows_that_are_gone_are_missed(lake: Lake) -> None:
+    """`loads` knows how many rows were held: a log of the quarantine that ends earlier is DS403, not a shorter list."""
+    row = {"source": "payments", "origin": "a.csv", "row": 1, "code": "DS352", "reason": "no", "raw": "{}"}
+    with lake.begin_load(NOW) as load:
+        load.quarantine(pl.DataFrame([row]))
+        load.commit(LoadRecord("payments", 1, 0, 1))
+    assert lake.quarantine().collect().height == 1
+    log = Path(str(lake.root)) / "quarantine" / "rows" / "_delta_log"
+    for entry in log.iterdir():
+        entry.unlink()
+    with pytest.raises(NotReady) as caught:
+        lake.quarantine()
+    assert code_of(caught.value) == "DS403"

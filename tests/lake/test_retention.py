@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dayshift.lake import Lake
+from dayshift.lake.ledger import Ledger
 from tests.lake.parts import NOW, events, load_of, positions
 
 
@@ -72,3 +73,22 @@ def test_everything_may_go(lake: Lake) -> None:
     assert positions(lake, "payments") == []
     assert load_of(lake, {"payments": events(2_000)}) == 3
     assert positions(lake, "payments") == [2_000]
+
+
+def test_a_deletion_that_was_killed_before_its_record_is_told_by_the_next(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger's numbers add up to what is gone, whenever the process died."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Ledger, "append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            lake.retain(3, None, NOW)
+    assert positions(lake, "payments") == [3, 10, 11, 30]
+    assert lake.ledger.read(verb="retain").height == 0
+    assert lake.retain(3, None, NOW).rows == {"payments": 3, "refunds": 0}
+    assert lake.retain(11, None, NOW).rows == {"payments": 2, "refunds": 1}
+    assert lake.retain(11, None, NOW).rows == {"payments": 0, "refunds": 0}

@@ -14,7 +14,9 @@ All but the last two are Delta tables, which any tool reads. load.py tells why a
 from __future__ import annotations
 
 import datetime as dt
+import json
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +28,7 @@ from dayshift.lake import quarantine, record
 from dayshift.lake.clearing import check_present, clear
 from dayshift.lake.compaction import compact_events, merge_small, vacuum_table
 from dayshift.lake.delta import Commit, Delta
+from dayshift.lake.faults import damaged
 from dayshift.lake.files import DataFile, Writer, file_name, new_token
 from dayshift.lake.ledger import Ledger
 from dayshift.lake.load import Load
@@ -33,8 +36,8 @@ from dayshift.lake.loads import Loads, last_of, public, sources_of, tokens_of
 from dayshift.lake.lock import Lock
 from dayshift.lake.log import LakeLog
 from dayshift.lake.place import Place, folder_name, place_of
-from dayshift.lake.retention import HORIZON, Retained, check_whole, delete_older
-from dayshift.lake.scan import scan_loaded, visible
+from dayshift.lake.retention import DELETED, HORIZON, Retained, check_whole, delete_older
+from dayshift.lake.scan import scan_loaded, unreadable, visible
 from dayshift.lake.state import State
 from dayshift.lake.table import Table
 
@@ -75,16 +78,34 @@ class Lake:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only writer on this machine; may be nested.
+        """Be the only writer on this machine; may be nested. Within, damage is told as in `reading`.
 
         Raises:
             NotReady: DS401, another process is writing; DS405, the folder cannot be written.
         """
         self._take()
         try:
-            yield
+            with self.reading():
+                yield
         finally:
             self._unlock()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Say which file is damaged when collecting a frame of this lake fails.
+
+        A file that is absent or short is found before reading; one whose bytes were changed only shows when it is read.
+
+        Raises:
+            NotReady: DS403, with the file.
+        """
+        try:
+            yield
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            found = unreadable(self._everything())
+            if found is None:
+                raise
+            raise damaged(found.what, f"file '{found.path}': {found.reason}") from error
 
     def begin_load(self, now: dt.datetime) -> Load:
         """Begin the next load and clear what a killed one left behind.
@@ -169,9 +190,13 @@ class Lake:
     # Quarantine
 
     def quarantine(self) -> pl.LazyFrame:
-        """The rows that committed loads held, each with the state it has now: held, readmitted or dropped."""
+        """The rows that committed loads held, each with the state it has now: held, readmitted or dropped.
+
+        Raises:
+            NotReady: DS403, they are not all there.
+        """
         loads = self._loaded()
-        rows = self._pending(quarantine.ROWS, quarantine.SCHEMA, loads)
+        rows = self._pending(quarantine.ROWS, quarantine.SCHEMA, loads, int(loads["quarantined"].sum()))
         return quarantine.with_states(rows, self._pending(quarantine.SETTLED, quarantine.SETTLED_SCHEMA, loads))
 
     def settle_quarantine(self, ids: Iterable[str], state: str) -> None:
@@ -246,6 +271,8 @@ class Lake:
     def retain(self, events_older_than_us: int | None, versions_hours: int | None, now: dt.datetime) -> Retained:
         """Delete old events and forget old versions; the ledger gets a record.
 
+        The rows in it are those that no record has told yet: also what a call deleted that was killed before its own.
+
         Args:
             events_older_than_us: events known before this time (`_position`, microseconds UTC) go; None: none. The
                 caller makes sure that no window that may still be asked reaches below it.
@@ -260,9 +287,11 @@ class Lake:
         files = 0
         with self.lock():
             loads = self._loaded()
+            told = self._told_deleted() if events_older_than_us is not None else {}
             for source in self.sources if events_older_than_us is not None else ():
                 table, seen = self._whole(source, loads)
-                rows[source] = delete_older(table, seen, record.columns_of(loads, source), events_older_than_us or 0)
+                delete_older(table, seen, record.columns_of(loads, source), events_older_than_us or 0)
+                rows[source] = (self._events_table(source).number(DELETED) or 0) - told.get(source, 0)
             if versions_hours is not None:
                 files = sum(vacuum_table(table, versions_hours) for table in self._everything())
         report = Retained(events_older_than_us, rows, files)
@@ -271,6 +300,13 @@ class Lake:
         return report
 
     # Within
+
+    def _told_deleted(self) -> dict[str, int]:
+        """The events of each source of whose deletion the ledger knows; the tables' own logs know of all."""
+        told: Counter[str] = Counter()
+        for detail in self.ledger.read(verb="retain")["detail"]:
+            told.update(json.loads(detail)["rows"])
+        return told
 
     def _loaded(self) -> pl.DataFrame:
         return self._loads.read()
@@ -289,9 +325,14 @@ class Lake:
         check_whole(table, files, int(loads.filter(pl.col("source") == source)["loaded"].sum()))
         return table, files
 
-    def _pending(self, name: str, schema: Mapping[str, pl.DataType], loads: pl.DataFrame) -> pl.LazyFrame:
+    def _pending(
+        self, name: str, schema: Mapping[str, pl.DataType], loads: pl.DataFrame, count: int | None = None
+    ) -> pl.LazyFrame:
+        """The visible rows of a table of the quarantine, which must be `count`."""
         table = Delta.open(self._place(name), name)
         files = visible(table.files(), tokens_of(loads))
+        if count is not None:
+            check_whole(table, files, count)
         return scan_loaded(table.place, files, schema, None, f"table '{name}'")
 
     def _others(self) -> list[tuple[Place, str]]:

@@ -31,12 +31,12 @@ class Retained:
 
 
 def check_whole(table: Delta, files: Sequence[DataFile], loaded: int) -> None:
-    """The visible files hold all events that were loaded and not deleted; only the logs are read for it.
+    """The visible files hold all rows that were loaded and not deleted; only the logs are read for it.
 
     Args:
-        table: the table of a source's events.
+        table: the table of a source's events, or of held rows.
         files: its files that committed loads wrote.
-        loaded: how many events table `loads` says were loaded.
+        loaded: how many rows table `loads` says it got.
 
     Raises:
         NotReady: DS403, events are missing: a log is not what it was.
@@ -47,7 +47,7 @@ def check_whole(table: Delta, files: Sequence[DataFile], loaded: int) -> None:
     if rows + deleted != loaded:
         raise damaged(
             f"table '{table.name}'",
-            f"{loaded} events were loaded and {deleted} deleted on purpose; its log knows {rows}",
+            f"{loaded} rows were written and {deleted} deleted on purpose; its log knows {rows}",
         )
 
 

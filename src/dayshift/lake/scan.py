@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dayshift.lake.faults import damaged
+from dayshift.lake.faults import damaged, first_line
 from dayshift.lake.files import PENDING, DataFile
 from dayshift.lake.place import Place
+
+if TYPE_CHECKING:
+    from dayshift.lake.delta import Delta
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that cannot be read, of which table it is, and what its reader says."""
+
+    what: str
+    path: str
+    reason: str
+
+
+def unreadable(tables: Iterable[Delta]) -> Unreadable | None:
+    """The first file of these tables that cannot be read to its end; every file is read for it."""
+    for table in tables:
+        for file in table.files():
+            path = f"{table.place}/{file.name}"
+            try:
+                pl.read_parquet(path, glob=False, storage_options=table.place.storage_options)
+            except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+                return Unreadable(f"table '{table.name}'", path, first_line(error))
+    return None
 
 
 def visible(files: Sequence[DataFile], tokens: Mapping[int, str], upto_load: int | None = None) -> list[DataFile]:

@@ -62,7 +62,16 @@ class Status:
 
 
 def read(project: Project, now: dt.datetime) -> Status:
-    """Reads the status from the lake, the ledger and the registry; changes nothing."""
+    """Reads the status from the lake, the ledger and the registry; changes nothing.
+
+    Raises:
+        NotReady: DS403, a file of the lake is damaged.
+    """
+    with project.lake.reading():
+        return _read(project, now)
+
+
+def _read(project: Project, now: dt.datetime) -> Status:
     held = _held(project)
     champion = None
     if project.pipeline.model is not None and project.lake.last_load:

@@ -39,8 +39,9 @@ def explain(project: Project, feature: str, key: Sequence[str]) -> Explanation:
             facts=(f"the parts are: {', '.join(names)}",),
             hint=f"dayshift why {feature} {' '.join(name.upper() for name in names)}",
         )
-    question = _question(project, feature, names, key)
-    return project.engine.explain(project.pipeline, project.lake.as_log(), feature, question)
+    with project.lake.reading():
+        question = _question(project, feature, names, key)
+        return project.engine.explain(project.pipeline, project.lake.as_log(), feature, question)
 
 
 def _known_feature(project: Project, feature: str) -> None:
@@ -81,5 +82,9 @@ def _text(part: Any) -> str:
 
 def _matches(name: str, text: str) -> pl.Expr:
     if name == "as_of":
-        return pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S").str.starts_with(text.replace(" ", "T").rstrip("Z"))
+        try:
+            given = dt.datetime.fromisoformat(text)
+        except ValueError:
+            return pl.lit(False)
+        return pl.col(name) == pl.lit(given.replace(tzinfo=given.tzinfo or dt.UTC).astimezone(dt.UTC))
     return pl.col(name).cast(pl.String) == text
