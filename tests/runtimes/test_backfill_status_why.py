@@ -102,6 +102,26 @@ def test_why_refuses_what_does_not_exist(nights: Shop, feature: str, key: list[s
         why.explain(nights.open(), feature, key)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-01-14", 1),
+        ("2026-01-14 00:00", 1),
+        ("2026-01-14T00:00:00Z", 1),
+        ("2026-01-14T01:00:00+01:00", 1),
+        ("2026-01-14T06:00", 1),
+        ("2026-01-14T03:00", 0),
+        ("2026-01", 0),
+        ("yesterday", 0),
+    ],
+)
+def test_a_calendars_question_is_found_by_its_moment(text: str, found: int) -> None:
+    """However the moment is written; a text that several moments begin with names none of them."""
+    start = dt.datetime(2026, 1, 14, tzinfo=dt.UTC)
+    asked = pl.DataFrame({"as_of": [start, start + dt.timedelta(hours=6)]})
+    assert asked.filter(why._matches("as_of", text)).height == found
+
+
 @pytest.mark.slow
 def test_why_offers_a_question_that_was_asked(nights: Shop) -> None:
     """The hint of a key that is not there can be pasted, and works."""

@@ -116,3 +116,15 @@ def test_an_event_on_the_open_edge_is_told_from_one_beyond_it(
     assert [event.key["id"] for event in found.counted] == counted
     reasons = {event.key["id"]: event.reason for event in found.left_out}
     assert {key: reasons[key] for key in left_out} == {key: f"happened {said}" for key, said in left_out.items()}
+
+
+def test_a_question_without_an_entity_sees_nothing_and_is_told_why(recwarn: pytest.WarningsRecorder) -> None:
+    """A null in its key: no event counts, nothing is warned of, and its own row says the reason."""
+    log_ = log()
+    nobody = FrameLog({"taps": log_.scan("taps").with_columns(card=pl.lit(None, pl.String)).collect()})
+    found = LocalEngine().explain(pipeline, nobody, "spent_3h", {"id": 5})
+    assert (found.value, found.equal, found.counted) == (None, True, ())
+    assert [event.reason for event in found.left_out] == [
+        "its key is null: it belongs to no entity, and the question sees nothing"
+    ]
+    assert not recwarn.list

@@ -132,7 +132,7 @@ def _entity_log(pipeline: Pipeline, feature: WindowFeature, asked: pl.DataFrame,
         wanted = pl.lit(False)
         if name == feature.source.name:
             values = [(column, asked[theirs].item()) for column, theirs in feature.keys]
-            wanted = pl.all_horizontal([pl.col(column) == value for column, value in values] or [pl.lit(True)])
+            wanted = pl.all_horizontal([pl.col(column) == pl.lit(value) for column, value in values] or [pl.lit(True)])
             wanted = pl.lit(False) if any(value is None for _, value in values) else wanted
         if name == task.asker and task.calendar is None:
             wanted = wanted | _is(asked, reading)
@@ -209,7 +209,11 @@ def _left_out(
         mine = event.source == feature.source.name and event.place not in places_
         if not mine or reference.entity(event.values, [own for own, _ in feature.keys]) != asked:
             continue
-        if question.own is not None and event.place == question.own.place:
+        if asked is None:
+            late.append(
+                _shown(feature, event, "its key is null: it belongs to no entity, and the question sees nothing")
+            )
+        elif question.own is not None and event.place == question.own.place:
             late.append(_shown(feature, event, "it asks the question, and the window is without including_self"))
         elif low is not None and event.event_time < low:
             before.append(_shown(feature, event, _before(low - shift - event.event_time)))
