@@ -107,3 +107,18 @@ def test_nothing_scheduled_is_said(shop: Shop) -> None:
     settings.write_text(settings.read_text().split("[schedule]")[0])
     with pytest.raises(UsageError, match="DS720"):
         schedule.run(shop.open(), Clock(FIRST, waits=0), Heard().events)
+
+
+def test_our_own_mistake_is_told_in_one_line_and_its_rest_as_facts(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine's messages have many lines; the first alone is enough."""
+    _only_run(shop)
+
+    def broken(*_: object) -> None:
+        raise ValueError("first\n\n  second")
+
+    monkeypatch.setattr("dayshift.runtimes.nightly.run", broken)
+    heard = Heard()
+    schedule.run(shop.open(), Clock(shop.night(0), waits=0), heard.events, most=1)
+    ((_, error, _),) = heard.named("failed")
+    (problem,) = error.problems
+    assert (problem.message, problem.facts) == ("`run` broke: ValueError: first", ("second",))

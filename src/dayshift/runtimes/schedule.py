@@ -90,7 +90,9 @@ def _do(project: Project, verb: str, now: dt.datetime, events: Events, pause: dt
         events.failed(verb, error, now + pause)
         return False
     except Exception as error:  # noqa: BLE001 - the scheduler outlives our own mistakes, and says them
-        events.failed(verb, Bug("DS790", f"`{verb}` broke: {type(error).__name__}: {error}"), now + pause)
+        said, *rest = [line for line in str(error).splitlines() if line.strip()] or ["without a message"]
+        bug = Bug("DS790", f"`{verb}` broke: {type(error).__name__}: {said}", facts=[line.strip() for line in rest])
+        events.failed(verb, bug, now + pause)
         return False
     return True
 
