@@ -96,3 +96,13 @@ def test_check_never_raises(pipeline: ds.Pipeline) -> None:
     found = check(pipeline, history={"payments": (0, 10**12)})
     assert isinstance(render(found), str)
     assert all(problem.message and "\n" not in problem.message for problem in found)
+
+
+def test_a_feature_in_place_of_a_length_is_told_in_one_readable_line() -> None:
+    """A value that is no text is told by its type, however much it holds."""
+    payments = ds.Source("payments", time="at", key="id", schema={"id": str, "amount": int})
+    mean = payments.by("id").over("7d").mean("amount")
+    problems = check(ds.Pipeline("p", predict=payments, features=[mean.ratio_to(mean)]))  # type: ignore[arg-type]
+    assert [problem.message for problem in problems] == [
+        "the window that a feature is related to is of type Features, which is not a length of time"
+    ]

@@ -15,7 +15,7 @@ def readable(parts: Parts) -> Iterator[Problem]:
         if text is not None and length(text) is None:
             yield fault(
                 "DS202",
-                f"{what} is {text!r}, which is not a length of time",
+                f"{what} is {_shown(text)}, which is not a length of time",
                 place,
                 "a length is a whole number and a unit: us, ms, s, m, h, d, w; a day is 24 hours",
                 hint='write "30m", "6h", "1d" or "1d12h"',
@@ -27,15 +27,21 @@ def _all(parts: Parts) -> Iterator[tuple[str, Any, Place | None]]:
         yield f"the delay of source '{source.name}'", source.delay, source.place
     for feature in parts.windows:
         name = name_of(feature)
-        yield f"the window of feature '{name}'", feature.window.width, feature.place
-        yield f"the delay of feature '{name}'", feature.window.delay, feature.place
+        called = "a feature" if name == "?" else f"feature '{name}'"
+        yield f"the window of {called}", feature.window.width, feature.place
+        yield f"the delay of {called}", feature.window.delay, feature.place
         if feature.baseline is not None and feature.baseline.width != feature.window.width:
-            yield f"the window that feature '{name}' is related to", feature.baseline.width, feature.place
+            yield f"the window that {called} is related to", feature.baseline.width, feature.place
     if parts.label is not None:
         yield "within of the label", parts.label.within, parts.label.place
     if parts.calendar is not None:
         yield "the period of the calendar", parts.calendar.period, parts.calendar.place
         yield "the offset of the calendar", parts.calendar.offset, parts.calendar.place
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"of type {type(value).__name__}"
 
 
 def empty_windows(parts: Parts) -> Iterator[Problem]:
