@@ -221,3 +221,10 @@ frame.main(["run"])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_a_full_disk_says_what_helps(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 3, and the hint is what has to be done first."""
+    broken(monkeypatch, OSError(28, "No space left on device"))
+    assert asked("run") == 3
+    assert "hint: free some space, then run the same command again" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dayshift.cli import reports
 from dayshift.cli.frame import run
 
 pytestmark = pytest.mark.slow
@@ -113,3 +114,22 @@ def test_every_report_can_be_read_without_a_terminal(folder: Path, capsys: pytes
         told = capsys.readouterr().out
         assert "\x1b" not in told
         assert "─" not in told
+
+
+def test_a_page_that_cannot_be_written_does_not_undo_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is done and says so; the page's fate is talk."""
+
+    def full(*_: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    folder = tmp_path / "p"
+    assert run(["init", str(folder), "--template", "minimal"]) == 0
+    monkeypatch.setattr(reports, "write_page", full)
+    capsys.readouterr()
+    assert run(["run", "-C", str(folder), "--now", "2025-02-17T05:00", "--json"]) == 0
+    told = capsys.readouterr()
+    value = json.loads(told.out)
+    assert (value["outcome"], value["page"]) == ("done", None)
+    assert "the run is done, but its page could not be written" in told.err

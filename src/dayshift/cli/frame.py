@@ -121,7 +121,8 @@ def _incomplete(error: ModuleNotFoundError) -> NotReady:
 def _world(error: OSError) -> NotReady:
     where = f": '{error.filename}'" if error.filename else ""
     said = (error.strerror or str(error)).lower()
-    return NotReady("DS198", f"the operating system refused{where}: {said}")
+    hint = "free some space, then run the same command again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else None
+    return NotReady("DS198", f"the operating system refused{where}: {said}", hint=hint)
 
 
 def _bug(error: BaseException, arguments: Sequence[str]) -> Bug:

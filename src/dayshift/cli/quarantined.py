@@ -48,7 +48,9 @@ def writable(file: Path, source: str) -> Path:
         UsageError: DS101, its folder is not there; DS128, it is a folder itself.
     """
     if file.is_dir():
-        raise UsageError("DS128", f"'{file}' is a folder", hint=f"dayshift quarantine export {file / 'held.jsonl'} --source {source}")
+        raise UsageError(
+            "DS128", f"'{file}' is a folder", hint=f"dayshift quarantine export {file / 'held.jsonl'} --source {source}"
+        )
     if not file.parent.is_dir():
         raise UsageError("DS101", f"folder '{file.parent}' is not there", hint=f"mkdir -p {file.parent}")
     return file

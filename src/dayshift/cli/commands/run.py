@@ -2,7 +2,7 @@
 
 from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or
 from dayshift.cli.progress import progress
-from dayshift.cli.tables import emit, warnings
+from dayshift.cli.tables import emit, talk, warnings
 
 
 def run(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Json = False) -> None:
@@ -20,5 +20,10 @@ def run(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Jso
         return
     with progress(quiet=as_json) as told:
         report = nightly.run(project, time, told)
-    page = write_page(project, report)
-    emit({**report.to_json(), "page": str(page)}, run_tables(report.to_json(), page), as_json=as_json)
+    page = None
+    try:
+        page = write_page(project, report)
+    except OSError as error:
+        talk(f"the run is done, but its page could not be written: {error}")
+    value = {**report.to_json(), "page": None if page is None else str(page)}
+    emit(value, run_tables(report.to_json(), page), as_json=as_json)
