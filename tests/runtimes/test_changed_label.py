@@ -1,14 +1,15 @@
-"""A label that is changed while its old model serves."""
+"""Predictions that are no forecasts: for a label that was changed, or of questions that the model was trained on."""
 
 from __future__ import annotations
 
 import datetime as dt
 
+import polars as pl
 import pytest
 
 from dayshift.diagnostics import Refused
-from dayshift.runtimes import nightly, training
-from tests.runtimes.conftest import ORDERS_A_DAY, Shop
+from dayshift.runtimes import backfilling, nightly, training
+from tests.runtimes.conftest import FIRST, ORDERS_A_DAY, Shop
 
 LAST = 7
 
@@ -45,3 +46,22 @@ def test_a_model_of_another_label_neither_scores_nor_is_compared(shop: Shop) -> 
     assert 0 < watched.accuracy.ripe <= 2 * ORDERS_A_DAY - watched.accuracy.unripe, (
         "those of the old model do not count"
     )
+
+
+@pytest.mark.slow
+def test_a_backfill_does_not_make_the_served_accuracy_better(shop: Shop) -> None:
+    """What the champion says of questions that it learned from is no forecast, and does not count as one."""
+    for day in range(LAST):
+        shop.write_day(day)
+    nightly.run(shop.open(), shop.night(LAST - 1))
+    training.run(shop.open(), shop.night(LAST - 1))
+    backfilling.run(shop.open(), FIRST, shop.night(LAST), shop.night(LAST - 1))
+    shop.write_day(LAST)
+    watched = nightly.run(shop.open(), shop.night(LAST)).monitor
+    champion = shop.open().registry.champion("returns")
+    assert champion is not None
+    asked = shop.open().features.scan().select(pl.col("as_of").dt.epoch("us")).collect()["as_of"]
+    fair = (asked > champion.about["trained_to_us"]).sum()
+    assert watched is not None
+    assert watched.accuracy is not None
+    assert 0 < watched.accuracy.ripe <= fair - watched.accuracy.unripe < asked.len()

@@ -310,4 +310,5 @@ def _entry(
     params.update({f"model.{name}": value for name, value in pipeline.model.get_params(deep=False).items()})
     tags = {f"dayshift.{name}_fingerprint": mark for name, mark in marks.items()}
     tags.update({f"dayshift.data.{name}": str(value) for name, value in data.items()})
+    tags["dayshift.trained_to_us"] = str(newest)
     return Entry(params=params, metrics=metrics, tags=tags, about=about, files=pictures)

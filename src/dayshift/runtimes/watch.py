@@ -60,7 +60,7 @@ def _predicted(project: Project, tonight: pl.Expr) -> NDArray[np.float64] | None
 
 
 def _accuracy(project: Project, now: dt.datetime) -> Accuracy | None:
-    """Of the predictions whose labels became ripe in the last seven days, by models that learned this label."""
+    """Of the predictions whose labels became ripe in the last seven days, by models that could know none of them."""
     label = project.pipeline.label
     if label is None or not project.predictions.exists:
         return None
@@ -69,15 +69,17 @@ def _accuracy(project: Project, now: dt.datetime) -> Accuracy | None:
     if not labels.height:
         return None
     served = project.predictions.scan().filter(pl.col("as_of") > since).collect()
-    served = served.filter(~pl.col("model_version").is_in(_of_other_labels(project)))
-    return accuracy(project.pipeline, served, labels, now, LATEST_RIPE)
+    return accuracy(project.pipeline, _forecasts(project, served), labels, now, LATEST_RIPE)
 
 
-def _of_other_labels(project: Project) -> list[str]:
-    """The versions that were trained before the label was changed: what they said answers another question."""
+def _forecasts(project: Project, served: pl.DataFrame) -> pl.DataFrame:
+    """Without what a model said of questions that it had been trained on (a backfill), or for an earlier label."""
     own = label_fingerprint(project.pipeline)
     versions = project.registry.versions(project.pipeline.name)
-    return [str(one.version) for one in versions if one.tags.get("dayshift.label_fingerprint", own) != own]
+    others = [str(one.version) for one in versions if one.tags.get("dayshift.label_fingerprint", own) != own]
+    trained_to = {str(one.version): int(one.tags.get("dayshift.trained_to_us", 0)) for one in versions}
+    learned = pl.col("model_version").replace_strict(trained_to, default=0, return_dtype=pl.Int64)
+    return served.filter(~pl.col("model_version").is_in(others), pl.col("as_of").dt.epoch("us") > learned)
 
 
 def _past(project: Project) -> list[Observation]:
