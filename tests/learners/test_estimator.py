@@ -129,6 +129,15 @@ def test_an_estimators_own_error_keeps_its_words() -> None:
         fitted(Ridge(alpha=-1))
 
 
+def test_a_feature_without_any_value_is_named_when_a_model_fails_on_it() -> None:
+    """A window that nothing has reached yet is a column of nulls; gradient boosting says only "window shape"."""
+    with pytest.raises(DefinitionError, match="DS607") as caught:
+        fitted(HistGradientBoostingClassifier(max_iter=5), FRAME.with_columns(b=pl.lit(None, pl.Float64)))
+    problem = caught.value.problems[0]
+    assert any(fact.startswith("without a single value in these rows: ") for fact in problem.facts)
+    assert "'b'" in (problem.hint or "")
+
+
 @pytest.mark.parametrize("label", [pl.Series(["yes", "no"]), pl.Series([1, 2]), pl.Series([0.0, 0.5])])
 def test_a_label_that_is_not_true_or_false_is_refused(label: pl.Series) -> None:
     """Which class is positive is never guessed."""

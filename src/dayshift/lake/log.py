@@ -16,6 +16,7 @@ class LakeLog:
 
     def __init__(self, lake: Lake, last_load: int) -> None:
         self._lake = lake
+        self._bits: dict[str, Mapping[str, int]] = {}
         self.last_load = last_load
 
     def scan(self, source: str) -> pl.LazyFrame:
@@ -28,7 +29,9 @@ class LakeLog:
 
     def bits(self, source: str) -> Mapping[str, int]:
         """The measured power of two of the source's float columns."""
-        return self._lake.bits(source)
+        if source not in self._bits:
+            self._bits[source] = self._lake.bits(source)
+        return self._bits[source]
 
     def made(self) -> Mapping[int, int]:
         """When each load was made, in microseconds since 1970 UTC."""

@@ -238,10 +238,15 @@ def _diagnosed(
             facts=(f"features with null: {shorten(empty)}",),
             hint=_IMPUTE.format(model=model),
         )
+    valueless = [name for name, count in empty.items() if count == features.height]
     return DefinitionError(
         "DS607",
         f"model {type(estimator).__name__} failed: {type(error).__name__}: {_first_line(said)}",
-        facts=(f"{features.height:,} rows, {len(columns)} features",),
+        facts=(
+            f"{features.height:,} rows, {len(columns)} features",
+            *((f"without a single value in these rows: {shorten(valueless)}",) if valueless else ()),
+        ),
+        hint=f"leave '{valueless[0]}' out until it has values, or give it some with .fill(...)" if valueless else None,
     )
 
 
