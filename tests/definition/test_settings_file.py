@@ -107,3 +107,13 @@ def test_a_project_around_the_folder_is_named(tmp_path: Path) -> None:
         with pytest.raises(DefinitionError, match="DS101") as caught:
             read_settings(place)
         assert caught.value.problems[0].hint == f"cd {tmp_path}"
+
+
+def test_an_absent_setting_is_named_itself_with_an_example(tmp_path: Path) -> None:
+    """Not only its section; and what is allowed is said without the parser's own words."""
+    found = problems(tmp_path, '[destinations.wh]\ncontent = "features"\n[engine]\nthreads = "a"\n')
+    assert [(problem.message, problem.hint) for problem in found[:2]] == [
+        ("setting 'destinations.wh.database' is missing", 'database = "duckdb:warehouse.duckdb"'),
+        ("setting 'destinations.wh.table' is missing", 'table = "predictions"'),
+    ]
+    assert found[2].facts == ("allowed: integer",)

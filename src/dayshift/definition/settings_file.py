@@ -15,6 +15,7 @@ from dayshift.diagnostics import DefinitionError, Place, Problem, nearest, short
 Path_ = tuple[str, ...]
 _HEADER = re.compile(r"^\s*\[\[?\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_EXAMPLES = {"database": 'database = "duckdb:warehouse.duckdb"', "table": 'table = "predictions"'}
 _PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 
 
@@ -72,7 +73,7 @@ def _problems(error: ValidationError, lines: Mapping[Path_, int], file: Path) ->
         if fault["type"] == "extra_forbidden":
             yield _unknown(path, Place(str(file), line_of(path, lines)))
             continue
-        path = _known(path, lines)
+        path = path if fault["type"] == "missing" else _known(path, lines)
         seen.setdefault(path, []).append(_allowed(fault["msg"]))
         if len(seen[path]) == 1:
             yield _wrong(path, fault, Place(str(file), line_of(path, lines)))
@@ -105,7 +106,7 @@ def _wrong(path: Path_, fault: Any, place: Place) -> Problem:
     if fault["type"].startswith("DS"):
         return Problem(fault["type"], f"setting '{name}': {fault['msg']}", place, hint=fault["ctx"]["hint"] or None)
     if fault["type"] == "missing":
-        return Problem("DS112", f"setting '{name}' is missing", place)
+        return Problem("DS112", f"setting '{name}' is missing", place, hint=_EXAMPLES.get(path[-1]))
     near = nearest(str(given), re.findall(r"'([^']*)'", fault["msg"])) if fault["type"] == "literal_error" else None
     hint = f'write "{near}"' if near else None
     return Problem("DS112", f"setting '{name}' cannot be {_show(given)}", place, (_allowed(fault["msg"]),), hint)
@@ -117,7 +118,8 @@ def _show(value: Any) -> str:
 
 
 def _allowed(message: str) -> str:
-    return "allowed: " + re.sub(r"^(Input|Value) should be (a valid )?", "", message)
+    said = re.sub(r"^(Input|Value) should be (a valid )?", "", message)
+    return "allowed: " + re.sub(r", unable to parse .*", "", said)
 
 
 def _names(section: Path_) -> list[str]:
