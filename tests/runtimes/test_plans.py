@@ -41,6 +41,8 @@ def test_what_was_planned_is_what_happens(shop: Shop) -> None:
     done = backfilling.run(project, start, start + dt.timedelta(days=2), shop.night(5))
     assert planned.replaced_features == done.features == 2 * ORDERS_A_DAY
     ready = plans.of_training(project)
+    backfilling.run(project, start, start + dt.timedelta(days=2), shop.night(5), policy="hindsight")
+    assert plans.of_training(project) == ready, "a question answered with hindsight is not another question"
     report = training.run(project, shop.night(5))
     assert ready.labelled == sum(report.rows[name] or 0 for name in ("training", "holdout", "purged"))
     files = plans.of_upkeep(project, None)

@@ -114,7 +114,7 @@ def of_training(project: Project) -> TrainPlan:
         counted = known.select(pl.len(), pl.col("as_of").min().alias("a"), pl.col("as_of").max().alias("b")).collect()
         labelled, *rest = counted.row(0)
         span = (rest[0], rest[1])
-    asked = _rows(project.features) if project.features.exists else 0
+    asked = _rows(project.features, pl.col("_policy") == "as_known") if project.features.exists else 0
     decided = _rows(project.labels) if project.labels.exists else 0
     champion = project.registry.alias(project.pipeline.name, "champion") if _registered(project) else None
     return TrainPlan(
