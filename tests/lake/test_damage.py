@@ -237,3 +237,10 @@ def test_held_rows_that_are_gone_are_missed(lake: Lake) -> None:
     with pytest.raises(NotReady) as caught:
         lake.quarantine()
     assert code_of(caught.value) == "DS403"
+
+
+def test_a_disk_that_is_full_beside_the_lake_is_said_too(lake: Lake) -> None:
+    """What the door keeps on the disk while it works fails in Python's own words: within the lock it is DS404."""
+    with pytest.raises(NotReady) as caught, lake.lock():
+        raise OSError(28, "No space left on device")
+    assert code_of(caught.value) == "DS404"

@@ -14,14 +14,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dayshift.diagnostics import DayshiftError, Refused
+from dayshift.diagnostics import DayshiftError, NotReady, Refused
+from dayshift.lake.ledger import Ledger
 from dayshift.runtimes import nightly
+from dayshift.runtimes.report import RunReport
 from tests.runtimes.conftest import ORDERS_A_DAY, Shop
 
 DAYS = 9
 
 
-def _nights(shop: Shop, first: int, last: int) -> list[nightly.RunReport]:
+def _nights(shop: Shop, first: int, last: int) -> list[RunReport]:
     project, reports = shop.open(), []
     for day in range(first, last + 1):
         shop.write_day(day)
@@ -98,6 +100,27 @@ def test_a_damaged_state_is_rebuilt_and_said(shop: Shop) -> None:
     assert report.features.rebuilt
     assert any("rebuilt" in note for note in report.notes)
     assert report.features.rows == ORDERS_A_DAY
+
+
+def test_whatever_stops_a_run_is_recorded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own bug leaves a record; when the disk is full even for that, what stopped the run is told first."""
+    shop.write_day(0)
+
+    def broken(*_: object) -> None:
+        raise ValueError("a bug")
+
+    def full(*_: object) -> None:
+        raise NotReady("DS404", "there is no room left")
+
+    monkeypatch.setattr(nightly, "update_features", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        nightly.run(shop.open(), shop.night(0))
+    assert shop.open().lake.ledger.read(verb="run")["outcome"].to_list() == ["broken"]
+    monkeypatch.setattr(nightly, "update_features", lambda _: (_ for _ in ()).throw(Refused("DS591", "no")))
+    monkeypatch.setattr(Ledger, "append", full)
+    with pytest.raises(Refused) as caught:
+        nightly.run(shop.open(), shop.night(0))
+    assert [problem.code for problem in caught.value.problems] == ["DS591", "DS404"]
 
 
 def test_a_state_of_another_version_is_rebuilt(shop: Shop) -> None:

@@ -13,7 +13,7 @@ _FULL = re.compile(r"No space left|StorageFull|os error 28|disk quota|os error 1
 _DENIED = re.compile(
     r"Permission denied|PermissionDenied|Read-only file system|os error (13|30)\b|AccessDenied|Forbidden", re.IGNORECASE
 )
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 LONGEST = 300
 
@@ -87,7 +87,7 @@ def guarding(doing: str, what: str) -> Iterator[None]:
     except CommitFailedError as error:
         raise _by_words(error, doing) or conflict(what, first_line(error)) from error
     except OSError as error:
-        if error.errno in _NO_SPACE:
+        if error.errno in NO_SPACE:
             raise full(doing, error) from error
         if error.errno in _NO_RIGHT:
             raise denied(doing, error) from error

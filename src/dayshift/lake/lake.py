@@ -28,7 +28,7 @@ from dayshift.lake import quarantine, record
 from dayshift.lake.clearing import check_present, clear
 from dayshift.lake.compaction import compact_events, merge_small, vacuum_table
 from dayshift.lake.delta import Commit, Delta
-from dayshift.lake.faults import damaged
+from dayshift.lake.faults import NO_SPACE, damaged, full
 from dayshift.lake.files import DataFile, Writer, file_name, new_token
 from dayshift.lake.ledger import Ledger
 from dayshift.lake.load import Load
@@ -81,12 +81,17 @@ class Lake:
         """Be the only writer on this machine; may be nested. Within, damage is told as in `reading`.
 
         Raises:
-            NotReady: DS401, another process is writing; DS405, the folder cannot be written.
+            NotReady: DS401, another process is writing; DS404, the disk became full, whoever met it; DS405, the folder
+                cannot be written.
         """
         self._take()
         try:
             with self.reading():
                 yield
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise full(f"working on {self.root}", error) from error
+            raise
         finally:
             self._unlock()
 

@@ -49,11 +49,25 @@ def run(project: Project, now: dt.datetime, progress: Progress | None = None) ->
         with project.lake.lock():
             report = _run(project, now, progress or _silent, meter)
     except DayshiftError as error:
-        detail = {"problems": [to_json(problem) for problem in error.problems], "steps": plain(meter.steps)}
-        project.lake.ledger.append(VERB, "stopped", {**_whose(project), **detail}, now)
+        _record(project, "stopped", [to_json(problem) for problem in error.problems], meter, now, error)
+        raise
+    except Exception as error:
+        _record(project, "broken", [{"message": f"{type(error).__name__}: {error}"}], meter, now, error)
         raise
     project.lake.ledger.append(VERB, report.outcome, {**_whose(project), **report.to_json()}, now)
     return report
+
+
+def _record(
+    project: Project, outcome: str, problems: list[dict[str, Any]], meter: Meter, now: dt.datetime, error: Exception
+) -> None:
+    """The ledger's record of a run that did not end; when that cannot be written either, both are told."""
+    try:
+        detail = {**_whose(project), "problems": problems, "steps": plain(meter.steps)}
+        project.lake.ledger.append(VERB, outcome, detail, now)
+    except DayshiftError as unrecorded:
+        if isinstance(error, DayshiftError):
+            raise type(error)([*error.problems, *unrecorded.problems]) from error
 
 
 def _run(project: Project, now: dt.datetime, progress: Progress, meter: Meter) -> RunReport:
