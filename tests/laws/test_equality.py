@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from dayshift.testing import ADAPTERS, EngineAdapter, ReferenceAdapter, adapters
 from dayshift.testing.strategies import Drawn, cases, differences
@@ -43,6 +43,7 @@ def test_a_run_that_is_cut_and_continued_gives_the_bits_of_the_whole(engine: Eng
 
 
 @_engines([REFERENCE, *ENGINES])
+@settings(max_examples=max(settings().max_examples // 2, 1))
 @given(drawn=cases())
 def test_the_order_in_which_rows_are_handed_over_changes_nothing(engine: EngineAdapter, drawn: Drawn) -> None:
     """The log's order is in the places; the order of a list or a file is none."""

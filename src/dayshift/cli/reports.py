@@ -189,7 +189,8 @@ def why_tables(found: Explanation, *, is_length: bool = False) -> list[Table | s
             },
         )
     ]
-    for title, events in (("Counted", found.counted), ("Left out", found.left_out)):
+    base = found.baseline.counted if found.baseline else ()
+    for title, events in (("Counted", found.counted), ("Counted in the baseline", base), ("Left out", found.left_out)):
         if events:
             made.append(_events(title, [plain_values(event) for event in events]))
     return made

@@ -76,13 +76,23 @@ class Counted:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """The longer window that a value is put in relation to: its bounds, as those of `Explanation`, and its events."""
+
+    low_us: int | None
+    high_us: int
+    closed: str
+    counted: tuple[Counted, ...]
+
+
+@dataclass(frozen=True)
 class Explanation:
     """How one value of one feature came about.
 
     `low_us` and `high_us` bound the window (`low_us` None: the whole past); which end is closed says `closed`.
     `counted` are the events that made the value, `left_out` those of the same entity near the window that did not,
     each with its reason. `value` is the kernel's, `reference` the reference interpreter's; they are `equal` or there
-    is a bug.
+    is a bug. `baseline` is there for a ratio or a difference.
     """
 
     feature: str
@@ -97,6 +107,7 @@ class Explanation:
     value: Any
     reference: Any
     equal: bool
+    baseline: Baseline | None = None
 
 
 @runtime_checkable

@@ -128,3 +128,16 @@ def test_a_question_without_an_entity_sees_nothing_and_is_told_why(recwarn: pyte
         "its key is null: it belongs to no entity, and the question sees nothing"
     ]
     assert not recwarn.list
+
+
+def test_a_value_relative_to_a_baseline_lists_the_events_of_both_windows() -> None:
+    """A ratio is made of two windows, and so is its explanation; another value has no baseline."""
+    ratio = taps.by("card").over("3h").sum("cents").ratio_to("12h").alias("ratio")
+    asked = Pipeline("p", predict=taps, features=[*ratio, *taps.by("card").over("3h").count().alias("n")])
+    found = LocalEngine().explain(asked, log(), asked.columns[0], {"id": 5})
+    assert [event.key["id"] for event in found.counted] == [2]
+    assert found.baseline is not None
+    assert [event.key["id"] for event in found.baseline.counted] == [1, 2]
+    assert (found.baseline.low_us, found.baseline.high_us, found.baseline.closed) == (-2 * HOUR, 10 * HOUR, "left")
+    assert (found.value, found.equal) == (20 / 30, True)
+    assert LocalEngine().explain(asked, log(), asked.columns[1], {"id": 5}).baseline is None

@@ -20,7 +20,7 @@ from dayshift.engines.local.task import Task
 from tests.engines.local.drawn import Drawn, asks, logs, pipeline
 
 ORDER = [LOAD, POSITION]
-FEW = max(settings.default.max_examples // 4, 1)
+FEW = max(settings().max_examples // 4, 1)
 """An example runs the engine on a dozen stretches."""
 bets = Source("bets", time="at", key="id", schema={"id": int, "player": str, "game": int, "stake": int})
 

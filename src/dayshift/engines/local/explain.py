@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from dayshift.definition import Pipeline, WindowFeature
+from dayshift.definition import Pipeline, Window, WindowFeature
 from dayshift.definition.duration import format_duration
 from dayshift.diagnostics import UsageError, nearest, shorten
-from dayshift.engines.contract import AS_OF, LOAD, POSITION, Counted, Explanation, FrameLog, Log, question_columns
+from dayshift.engines.contract import (
+    AS_OF,
+    LOAD,
+    POSITION,
+    Baseline,
+    Counted,
+    Explanation,
+    FrameLog,
+    Log,
+    question_columns,
+)
 from dayshift.engines.local import ticks
 from dayshift.engines.local.cuts import Cut, of_loads, read
 from dayshift.engines.local.encode import Stretch, places
@@ -52,21 +62,37 @@ def explain(
     expected = expected[part or 0] if isinstance(expected, tuple) else expected
     counted = reference.counted(chosen, chosen.window, question_, events, hindsight=False)
     low, high = bounds(at[0], chosen.window.width_us, chosen.window.delay_us, chosen.window.closed)
-    shift = 1 if chosen.window.closed == "right" else 0
+    shown_low, shown_high = _ends(chosen.window, at[0])
     return Explanation(
         feature=feature,
         question={name: asked[name].item() for name in question_columns(pipeline)},
         as_of_us=at[0],
         load=at[1],
-        low_us=None if low is None else low - shift,
-        high_us=high - shift,
+        low_us=shown_low,
+        high_us=shown_high,
         closed=chosen.window.closed,
         counted=tuple(_shown(chosen, event) for event in counted),
         left_out=tuple(_left_out(chosen, question_, events, counted, (low, high))),
         value=value,
         reference=expected,
         equal=type(value) is type(expected) and value == expected,
+        baseline=_baseline(chosen, question_, events),
     )
+
+
+def _ends(window: Window, as_of: int) -> tuple[int | None, int]:
+    """The ends of a window as they are shown; which one belongs to it says `window.closed`."""
+    low, high = bounds(as_of, window.width_us, window.delay_us, window.closed)
+    shift = 1 if window.closed == "right" else 0
+    return None if low is None else low - shift, high - shift
+
+
+def _baseline(feature: WindowFeature, question: Question, events: list[Event]) -> Baseline | None:
+    if not feature.relative or feature.baseline is None:
+        return None
+    counted = reference.counted(feature, feature.baseline, question, events, hindsight=False)
+    low, high = _ends(feature.baseline, question.as_of)
+    return Baseline(low, high, feature.baseline.closed, tuple(_shown(feature, event) for event in counted))
 
 
 def _feature(pipeline: Pipeline, name: str) -> WindowFeature:
