@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from dayshift.learners.registry import CHAMPION
 from dayshift.lifecycle.score import score
 
 if TYPE_CHECKING:
@@ -34,15 +35,16 @@ def update_predictions(project: Project, since_load: int, now: dt.datetime) -> P
     """
     if project.pipeline.model is None:
         return PredictionReport(0, None, "the pipeline has no model")
-    champion = project.registry.champion(project.pipeline.name)
-    if champion is None:
+    serves = project.registry.alias(project.pipeline.name, CHAMPION)
+    if serves is None:
         return PredictionReport(0, None, "no champion yet: run `dayshift train`")
-    version = str(champion.version)
+    version = str(serves)
     done = project.predictions.last_number(APP)
     first = max(done + 1, since_load) if done == 0 else done + 1
     last = project.lake.last_load
     if first > last or not project.features.exists:
         return PredictionReport(0, version)
+    champion = project.registry.load(project.pipeline.name, serves)
     asked = (pl.col("_load").is_between(first, last)) & (pl.col("_policy") == "as_known")
     if done == 0:
         trained_to = EPOCH + dt.timedelta(microseconds=int(champion.about.get("trained_to_us", 0)))
