@@ -11,8 +11,7 @@ from dayshift.definition import Pipeline
 from dayshift.definition.fingerprint import features_fingerprint
 from dayshift.engines.capabilities import ENGINES, Capability, needed, require
 from dayshift.engines.contract import AS_OF, Explanation, Log, Policy
-from dayshift.engines.local import decode, explain, labels, rows
-from dayshift.engines.local.advance import Advance
+from dayshift.engines.local import decode, rows
 from dayshift.engines.local.cuts import of_loads
 from dayshift.engines.local.encode import Stretch
 from dayshift.engines.local.past import Past
@@ -68,6 +67,8 @@ class LocalEngine:
         self, task: Task, log: Log, loads: tuple[int, int] | None, between: tuple[int, int] | None
     ) -> Iterator[pl.DataFrame]:
         """Windows without a lower bound would have every stretch read the whole past: a state has it folded."""
+        from dayshift.engines.local.advance import Advance
+
         run = Advance(self, task, log, None, loads or (1, log.last_load), min(self.stretch or BATCH, BATCH))
         for table in run:
             time = pl.col(AS_OF).to_physical()
@@ -95,14 +96,20 @@ class LocalEngine:
         self, pipeline: Pipeline, log: Log, state: bytes | None, *, loads: tuple[int, int]
     ) -> tuple[Iterator[pl.DataFrame], Callable[[], bytes]]:
         """As `Engine.advance` says."""
+        from dayshift.engines.local.advance import Advance
+
         require(self, {*needed(pipeline), Capability.ADVANCE})
         run = Advance(self, Task.of(pipeline, log), log, state, loads, min(self.stretch or BATCH, BATCH))
         return iter(run), run.save
 
     def labels(self, pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFrame:
         """As `Engine.labels` says."""
+        from dayshift.engines.local import labels
+
         return labels.labels(pipeline, questions, log)
 
     def explain(self, pipeline: Pipeline, log: Log, feature: str, question: Mapping[str, Any]) -> Explanation:
         """As `Engine.explain` says."""
+        from dayshift.engines.local import explain
+
         return explain.explain(self, pipeline, log, feature, question)
