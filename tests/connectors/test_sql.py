@@ -1,5 +1,6 @@
 """Tables of real databases, read in batches and incrementally."""
 
+import datetime as dt
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from dayshift.connectors import open_source
 from dayshift.connectors.database import resolve
 from dayshift.connectors.sql import back
-from dayshift.definition import Source
-from dayshift.definition.settings import IngestSettings, SourceSettings
+from dayshift.definition import Pipeline, Source
+from dayshift.definition.settings import IngestSettings, Settings, SourceSettings
 from dayshift.diagnostics import DefinitionError, NotReady
+from dayshift.lake import Lake
+from dayshift.lifecycle.ingest import ingest
 from tests.services import Database
 
 SOURCE = Source("orders", time="at", key="id", schema={"id": int})
@@ -173,3 +176,21 @@ def test_postgres_is_read_on_in_batches_and_nothing_at_the_edge_is_passed_over(
     )
     assert sorted(rows(reader(tmp_path, **given), cursor)[0]["id"]) == [50_000, 50_001]
     assert 0 in rows(reader(tmp_path, **given, lag="30s"), cursor)[0]["id"].to_list()
+
+
+@pytest.mark.parametrize("strange", ["zzz", "2024-05-01T12:30:00", "9999-12-31 00:00:00", "12"])
+def test_one_strange_cursor_hides_no_later_row(tmp_path: Path, strange: str) -> None:
+    """A text that sorts behind all times, another spelling, a time to come: the row is judged, and reading goes on."""
+    given = {"table": "orders", "database": "shop.db", "cursor": "at", "max_quarantine": 1.0}
+    settings = Settings.model_validate({"sources": {"orders": given}})
+    pipeline = Pipeline("shop", predict=Source("orders", time="at", key="id", schema={"id": str}))
+    now = dt.datetime(2024, 5, 1, 12, 40, tzinfo=dt.UTC)
+    with sqlite3.connect(tmp_path / "shop.db") as shop:
+        shop.execute("create table orders (id text, at text)")
+        shop.executemany("insert into orders values (?, ?)", [("1", "2024-05-01 12:00:00"), ("2", strange)])
+    ingest(pipeline, settings, Lake(tmp_path / "lake"), tmp_path, now)
+    with sqlite3.connect(tmp_path / "shop.db") as shop:
+        shop.execute("insert into orders values ('3', '2024-05-01 12:45:00'), ('4', '2024-05-04 10:00:00')")
+    report = ingest(pipeline, settings, Lake(tmp_path / "lake"), tmp_path, now + dt.timedelta(days=5))
+    assert report.loaded == 2
+    assert {"3", "4"} <= set(Lake(tmp_path / "lake").events("orders").collect()["id"])

@@ -13,6 +13,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -24,6 +25,12 @@ from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import DayshiftError, DefinitionError, NotReady
 
 _INTEGER = re.compile(r"-?\d+")
+_SPELLINGS = {
+    "integer": r"-?\d{1,18}$",
+    "day": r"\d{4}-\d\d-\d\d$",
+    "T": r"\d{4}-\d\d-\d\dT",
+    "space": r"\d{4}-\d\d-\d\d ",
+}
 
 
 class SqlReader:
@@ -151,8 +158,7 @@ class SqlReader:
             return cursor
         values = frame[self._settings.cursor]
         if values.dtype == pl.String:
-            texts = values.drop_nulls()
-            values = texts.cast(pl.Int64, strict=False) if texts.str.contains(r"^-?\d{1,18}$").all() else texts
+            values = comparable(values.drop_nulls(), cursor)
         found = values.max()
         if found is None:
             return cursor
@@ -204,6 +210,50 @@ def as_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, dt.datetime | dt.date) else str(value)
 
 
+def comparable(texts: pl.Series, cursor: str | None) -> pl.Series:
+    """The texts that may move the cursor: those written as it is, or as most of them are. Whole numbers become numbers.
+
+    Texts are compared as texts: "n/a" would stand behind every time, and no later row would ever be asked for again.
+
+    >>> comparable(pl.Series(["2024-05-01 10:00:00", "n/a", "2024-05-01T09:00:00"]), "2024-05-01 09:30:00").to_list()
+    ['2024-05-01 10:00:00']
+    """
+    kinds = texts.map_elements(_spelling, return_dtype=pl.String)
+    common = kinds.mode().sort()
+    kind = _spelling(cursor) if cursor is not None else (common[-1] if len(common) else "")
+    same = texts.filter(kinds == kind)
+    return same.cast(pl.Int64) if kind == "integer" else same
+
+
+def _spelling(text: str) -> str:
+    return next((kind for kind, pattern in _SPELLINGS.items() if re.match(pattern, text)), "")
+
+
+def not_after(cursor: str | None, now: dt.datetime, timezone: str) -> str | None:
+    """The cursor, but no time that lies ahead of `now`: rows written until then would never be asked for.
+
+    >>> not_after("9999-12-31 00:00:00", dt.datetime(2024, 5, 1, tzinfo=dt.UTC), "UTC")
+    '2024-05-01 00:00:00'
+    """
+    if cursor is None or not re.match(r"\d{4}-\d\d-\d\d", cursor):
+        return cursor
+    try:
+        when = dt.datetime.fromisoformat(cursor)
+    except ValueError:
+        return cursor
+    zone = when.tzinfo or ZoneInfo(timezone)
+    if when.replace(tzinfo=zone) <= now:
+        return cursor
+    return _written_like(cursor, now.astimezone(zone).replace(tzinfo=when.tzinfo))
+
+
+def _written_like(cursor: str, when: dt.datetime) -> str:
+    text = when.isoformat(sep="T" if "T" in cursor else " ")
+    if len(cursor) == 10:
+        return text[:10]
+    return text.removesuffix("+00:00") + "Z" if cursor.endswith("Z") else text
+
+
 def back(cursor: str, lag_us: int, source: str) -> str:
     """The cursor less the lag, written as it came.
 
@@ -224,7 +274,4 @@ def back(cursor: str, lag_us: int, source: str) -> str:
             facts=(f"the last cursor is {cursor!r}",),
             hint="remove `lag`, or take a column of times as `cursor`",
         ) from None
-    earlier = (when - dt.timedelta(microseconds=lag_us)).isoformat(sep="T" if "T" in cursor else " ")
-    if len(cursor) == 10:
-        return earlier[:10]
-    return earlier.removesuffix("+00:00") + "Z" if cursor.endswith("Z") else earlier
+    return _written_like(cursor, when - dt.timedelta(microseconds=lag_us))

@@ -19,6 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from dayshift.connectors import Origin, Reader, ReadPlan, open_source
+from dayshift.connectors.sql import not_after
 from dayshift.definition import Pipeline, Source, format_duration, parse_duration
 from dayshift.definition.settings import Settings, SourceSettings
 from dayshift.diagnostics import DefinitionError, Problem, Refused, nearest
@@ -128,7 +129,7 @@ def ingest(
                 part.source.name: Intake(part.source, part.settings, lake, load, folder / str(n))
                 for n, part in enumerate(parts)
             }
-            reports = [_read(part, intakes[part.source.name], progress or _silent) for part in parts]
+            reports = [_read(part, intakes[part.source.name], now, progress or _silent) for part in parts]
             held = _kept(_too_many(parts, reports, settings), intakes, lake, now)
             _refuse([*held, *_stale(parts, reports, lake, now)])
             if not any(report.changed for report in reports) and not _moved(parts, reports):
@@ -182,7 +183,7 @@ def _manifest(loads: pl.DataFrame) -> list[Origin]:
     ]
 
 
-def _read(part: _Part, intake: Intake, progress: Progress) -> SourceReport:
+def _read(part: _Part, intake: Intake, now: dt.datetime, progress: Progress) -> SourceReport:
     started, size = time.perf_counter(), 0
     for chunk in ahead(part.reader.chunks(part.plan)):
         intake.take(chunk)
@@ -200,7 +201,7 @@ def _read(part: _Part, intake: Intake, progress: Progress) -> SourceReport:
         seconds=round(time.perf_counter() - started, 6),
         origins=bookmark.origins,
         reasons=counts.reasons,
-        cursor=bookmark.cursor,
+        cursor=not_after(bookmark.cursor, now, part.settings.timezone),
         ignored=tuple(sorted(intake.drift.ignored)),
         newest_us=intake.newest_us,
     )
