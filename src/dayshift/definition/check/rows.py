@@ -60,7 +60,13 @@ def _trial(feature: RowFeature, parts: Parts) -> Iterator[Problem]:
         yield _unknown(feature, answer.absent, parts)
     elif answer.complaint is not None and answer.row_wise is not False:
         message = f"feature '{feature.name}' cannot be computed from {parts.asked}"
-        yield fault("DS219", message, feature.place, f"the engine says: {answer.complaint}")
+        unreadable = isinstance(feature.expression, Sql) and "syntax error" in answer.complaint
+        hint = (
+            "a column whose name is a word of SQL stands in double quotes: ds.sql('hour(\"at\")')"
+            if unreadable
+            else None
+        )
+        yield fault("DS219", message, feature.place, f"the engine says: {answer.complaint}", hint=hint)
     elif answer.row_wise is False:
         yield fault(
             "DS219",
