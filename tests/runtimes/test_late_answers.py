@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -57,3 +58,20 @@ def test_a_second_look_corrects_nothing(shop: Shop, reports: list[LabelReport]) 
     report = nightly.run(shop.open(), shop.night(LAST)).labels
     assert (report.corrected, report.written, shop.open().labels.version) == (0, 0, before)
     assert report.ripe == reports[-1].ripe
+
+
+@pytest.mark.slow
+def test_labels_of_before_loads_were_written_down_are_looked_at_as_a_whole(
+    shop: Shop, reports: list[LabelReport]
+) -> None:
+    """A table without the column is read on: nothing is decided twice, and what is wrong in it is put right."""
+    labels = shop.open().labels
+    rows = labels.scan().drop("_load").collect()
+    wrong = rows.with_columns(
+        label=pl.when(pl.col("order_id") == rows["order_id"][0]).then(1 - pl.col("label")).otherwise("label")
+    )
+    shutil.rmtree(next((shop.root / "lake" / "labels").iterdir()))
+    shop.open().labels.append_once(wrong, "labels", 1)
+    report = nightly.run(shop.open(), shop.night(LAST)).labels
+    assert (report.corrected, report.written, report.ripe) == (1, 0, reports[-1].ripe)
+    assert _labels(shop).equals(rows.select("order_id", "as_of", "label", "ripe_at").sort("order_id"))

@@ -81,9 +81,10 @@ def update_labels(project: Project, now: dt.datetime) -> LabelReport:
 def _decided(project: Project) -> _Decided:
     if not project.labels.exists:
         return _Decided()
-    newest = project.labels.scan().select(pl.col("as_of").max(), pl.col(LOAD).max()).collect()
-    as_of, load = newest.row(0)
-    return _Decided(as_of, load or 0)
+    table = project.labels.scan()
+    load = pl.col(LOAD).max() if LOAD in table.collect_schema() else pl.lit(0)  # of before loads were written down
+    newest, covered = table.select(pl.col("as_of").max(), load.alias(LOAD)).collect().row(0)
+    return _Decided(newest, covered or 0)
 
 
 def _undecided(project: Project, ripe: pl.LazyFrame, decided: _Decided) -> pl.DataFrame:
