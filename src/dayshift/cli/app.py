@@ -24,6 +24,7 @@ from dayshift.cli.commands import (
     status,
     train,
     version,
+    warmup,
     why,
 )
 
@@ -41,6 +42,7 @@ _COMMANDS = (
     ("compact", compact.compact, "Merge the lake's small files."),
     ("explain", explain.explain, "Explain the code of a message."),
     ("demo", demo.demo, "Run weeks of real flights, night by night."),
+    ("warmup", warmup.warmup, "Compile the kernels ahead of the first run."),
     ("version", version.version, "Print the version."),
 )
 _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "no_args_is_help": False}

@@ -71,7 +71,17 @@ def explain(lake: Lake, row_id: str) -> dict[str, Any]:
 
 
 def export(lake: Lake, file: Path, source: str) -> int:
-    """Writes the held rows of a source as JSON Lines to be edited, each with its `_id`; how many."""
+    """Writes the held rows of a source as JSON Lines to be edited, each with its `_id`; how many.
+
+    Raises:
+        UsageError: DS375, the file is there already, perhaps with somebody's edits.
+    """
+    if file.exists():
+        raise UsageError(
+            "DS375",
+            f"'{file}' is there already and may hold edits",
+            hint=f"dayshift quarantine export {file.with_stem(file.stem + '-2')} --source {source}",
+        )
     rows = show(lake, source).to_dicts()
     lines = [json.dumps({ID: row["id"], **(_values(row["raw"]) or {})}, ensure_ascii=False) for row in rows]
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
