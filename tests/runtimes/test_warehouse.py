@@ -228,16 +228,16 @@ def test_a_week_between_databases(shop: Shop, monkeypatch: pytest.MonkeyPatch) -
     assert report.predictions.rows == 2 * A_DAY  # also those of the night that did not end
     shop.assert_equal()
 
-    for number, step in enumerate(("features", "score", "deliver", "monitor", "ledger"), start=4):
+    for number, step in enumerate(("features", "score", "deliver", "ledger"), start=4):
         shop.day(number)
         shop.killed(number, step)
         shop.run(number, hour=4)
         shop.assert_equal()
     project = shop.open()
-    assert project.features.scan().select(pl.len()).collect().item() == 9 * A_DAY + 2
+    assert project.features.scan().select(pl.len()).collect().item() == 8 * A_DAY + 2
     loads = project.lake.loads()
     assert (loads["read"] == loads["loaded"] + loads["quarantined"] + loads["duplicates"] + loads["filtered"]).all()
-    assert loads.filter(pl.col("source") == "returns")["loaded"].sum() == 9 * A_DAY // 3
+    assert loads.filter(pl.col("source") == "returns")["loaded"].sum() == 8 * A_DAY // 3
 
 
 def test_a_new_definition_and_a_backfill_reach_the_warehouse(shop: Shop) -> None:
