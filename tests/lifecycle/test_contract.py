@@ -147,3 +147,11 @@ def test_every_row_is_good_or_has_a_fault(rows: list[dict[str, Any]]) -> None:
     """Whatever the text, for every type of column at once."""
     for kind in (str, int, Column(float, bits=20), bool, dt.datetime, dt.date, decimal(2)):
         judge(source(v=kind), rows)
+
+
+def test_values_that_a_coarse_grid_changes_are_counted() -> None:
+    """A grid that was measured on large values says how many small ones it moves by more than a millionth."""
+    source = Source("s", time="at", key="id", schema={"id": str, "x": float})
+    contract = Contract(source, bits={"x": 3})
+    assert contract.on_grid(pl.DataFrame({"x": [1e9, 0.1, 0.25, None]}))["x"].to_list() == [1e9, 0.125, 0.25, None]
+    assert contract.coarse == {"x": 1}

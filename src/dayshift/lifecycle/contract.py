@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dayshift.definition.column import Column
 from dayshift.definition.source import Source
@@ -34,6 +35,7 @@ from dayshift.lifecycle.door.values import convert, expected
 from dayshift.semantics.fixed_point import LIMIT, limit_of, scale_of
 
 KEY_HASH = "_key_hash"
+MOST_MOVED = 1e-6
 FAULTS = {"index": pl.Int64, "code": pl.String, "reason": pl.String}
 
 
@@ -77,6 +79,7 @@ class Contract:
 
     def __init__(self, source: Source, timezone: str = "UTC", bits: Mapping[str, int] | None = None) -> None:
         self.source, self.timezone, self.bits = source, timezone, dict(bits or {})
+        self.coarse: dict[str, int] = {}
         self._identity = {*source.key_columns, source.time, source.arrival}
 
     def convert(self, frame: pl.DataFrame, names: list[str] | None = None) -> pl.DataFrame:
@@ -108,13 +111,18 @@ class Contract:
         return good.with_columns(position.alias(POSITION), key_hash(good, self.source.key_columns))
 
     def on_grid(self, good: pl.DataFrame, bits: Mapping[str, int] | None = None) -> pl.DataFrame:
-        """Float columns rounded, half to even, to multiples of 2**-bits (their own, or those measured)."""
-        measured = {**self.bits, **(bits or {})}
-        return good.with_columns(
-            _on_grid(good[name], scale_of(column, measured.get(name)))
-            for name, column in self.source.columns.items()
-            if column.type == "float" and (column.bits is not None or name in measured)
-        )
+        """Float columns rounded, half to even, to multiples of 2**-bits (their own, or those measured).
+
+        `coarse` counts, by column, the values that this moved by more than a millionth of themselves.
+        """
+        measured, rounded = {**self.bits, **(bits or {})}, []
+        for name, column in self.source.columns.items():
+            if column.type == "float" and (column.bits is not None or name in measured):
+                rounded.append(_on_grid(good[name], scale_of(column, measured.get(name))))
+                moved = _moved(good[name].to_numpy(), rounded[-1].to_numpy())
+                if moved:
+                    self.coarse[name] = self.coarse.get(name, 0) + moved
+        return good.with_columns(rounded)
 
     @cached_property
     def unmeasured(self) -> tuple[str, ...]:
@@ -239,6 +247,12 @@ def _on_grid(values: pl.Series, scale: int) -> pl.Series:
     if not values.null_count():
         return found
     return found.to_frame().select(pl.when(values.is_not_null()).then(values.name)).to_series().alias(values.name)
+
+
+def _moved(before: NDArray[np.float64], after: NDArray[np.float64]) -> int:
+    """How many values are another by more than a millionth of themselves."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return int(np.count_nonzero(np.abs(after - before) > np.abs(before) * MOST_MOVED))
 
 
 def _shown(value: Any) -> str:

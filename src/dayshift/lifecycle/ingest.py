@@ -37,8 +37,11 @@ _WAITING = "ingest.tmp"
 
 @dataclass(frozen=True)
 class SourceReport:
-    """One source in one load. read = loaded + quarantined + duplicates + filtered; `reasons` counts quarantined rows by
-    code; `ignored` are columns that came and are declared nowhere; `newest_us` the newest event time of this reading."""
+    """One source in one load. read = loaded + quarantined + duplicates + filtered.
+
+    `reasons` counts quarantined rows by code; `ignored` are columns that came and are declared nowhere; `coarse` counts,
+    by float column, values that its grid moved by more than a millionth; `newest_us` the newest event time read.
+    """
 
     source: str
     read: int = 0
@@ -52,6 +55,7 @@ class SourceReport:
     reasons: dict[str, int] = field(default_factory=dict)
     cursor: str | None = None
     ignored: tuple[str, ...] = ()
+    coarse: dict[str, int] = field(default_factory=dict)
     newest_us: int | None = None
 
     @property
@@ -203,6 +207,7 @@ def _read(part: _Part, intake: Intake, now: dt.datetime, progress: Progress) -> 
         reasons=counts.reasons,
         cursor=not_after(bookmark.cursor, now, part.settings.timezone),
         ignored=tuple(sorted(intake.drift.ignored)),
+        coarse=intake.coarse,
         newest_us=intake.newest_us,
     )
 

@@ -75,6 +75,7 @@ def _run(project: Project, now: dt.datetime, progress: Progress, meter: Meter) -
     check_not_ahead(project)
     with meter.step("ingest"):
         load = ingest(project.pipeline, project.settings, project.lake, project.root, now, progress)
+    notes += _coarse(load)
     with meter.step("features"):
         features = update_features(project)
     if features.rebuilt:
@@ -116,6 +117,15 @@ def _report(project: Project, now: dt.datetime, meter: Meter, notes: list[str], 
         steps=tuple(meter.steps),
         notes=tuple(notes),
     )
+
+
+def _coarse(load: LoadReport) -> list[str]:
+    return [
+        f"{count:,} values of '{name}' of '{source.source}' were rounded by more than a millionth of themselves: "
+        f"declare Column(float, bits=...) for a finer grid"
+        for source in load.sources
+        for name, count in source.coarse.items()
+    ]
 
 
 def _train_when_due(project: Project, now: dt.datetime, notes: list[str]) -> TrainReport | None:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -139,3 +140,13 @@ def test_a_column_of_text_is_read_as_its_values_one_by_one(texts: list[str], kin
     for value, text in zip(found, texts, strict=True):
         expected = single(text.strip())
         assert value == expected or (str(value) == str(expected) == "nan")
+
+
+def test_a_double_that_was_computed_is_the_decimal_next_to_it_and_text_never_is() -> None:
+    """Cents multiplied by 0.01 are a unit or two in the last place away; written digits say what they say."""
+    column, cents = Column("decimal", digits=2), np.arange(100_000)
+    came = convert(column, pl.Series(cents * 0.01), "UTC")
+    assert came.to_numpy().tolist() == (cents / 100).tolist()
+    refused = convert(column, pl.Series([1.005, 57.1600001]), "UTC")
+    assert refused.null_count() == 2
+    assert convert(column, pl.Series(["57.160000000000004"]), "UTC").null_count() == 1

@@ -196,6 +196,11 @@ class Intake:
         self._prove(counts)
         return counts
 
+    @property
+    def coarse(self) -> dict[str, int]:
+        """By float column, how many values the grid moved by more than a millionth of themselves."""
+        return dict(self._contract.coarse)
+
     def held_rows(self) -> Iterator[pl.DataFrame]:
         """The rows that would be held, for a report when the load is refused."""
         return self._held.frames()
@@ -205,7 +210,9 @@ class Intake:
             return
         bits = {name: measure_bits(self._greatest[name]) for name in self._contract.unmeasured}
         self._load.set_bits(self._source.name, bits)
+        coarse = self._contract.coarse
         self._contract = Contract(self._source, self._settings.timezone, {**self._contract.bits, **bits})
+        self._contract.coarse.update(coarse)
         for file, origin, numbers in self._waiting:
             self._write(self._contract.on_grid(pl.read_ipc(file)), origin, numbers)
             file.unlink()

@@ -28,6 +28,7 @@ _WORDS = {
 _INT = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+COMPUTED_ULPS = 4
 SHORT_DECIMAL = 16  # so many bytes of text hold at most 15 digits and a point: each such number has a double of its own
 
 EXPECTED = {
@@ -193,17 +194,23 @@ def one_decimal(column: Column, text: str) -> float | None:
     return q / scale if abs(q) < DECIMAL_LIMIT else None
 
 
-def decimal_on_grid(column: Column, values: pl.Series) -> pl.Series:
-    """The doubles that are the nearest to a decimal of the declared digits, null for all others."""
+def decimal_on_grid(column: Column, values: pl.Series, ulps: int = 0) -> pl.Series:
+    """The doubles that are the nearest to a decimal of the declared digits, null for all others.
+
+    `ulps`: how many units in its last place a double may be away from that nearest one, which is then taken for it.
+    Numbers that were computed as doubles (cents multiplied by 0.01) are a unit or two away; text never is.
+    """
     # In NumPy: Polars multiplies by the reciprocal where a column is divided by a number, which is not correctly rounded.
     scale = float(10 ** (column.digits or 0))
     x = values.to_numpy()
     with np.errstate(over="ignore", invalid="ignore"):
         q = np.rint(x * scale)
-        on_grid = (q / scale == x) & (np.abs(q) < DECIMAL_LIMIT)
+        nearest = q / scale
+        away = np.abs(nearest - x) <= ulps * np.spacing(np.abs(nearest)) if ulps else nearest == x
+        on_grid = away & (np.abs(q) < DECIMAL_LIMIT)
     if values.null_count():
         on_grid &= values.is_not_null().to_numpy()
-    found = pl.Series(x + 0.0)
+    found = pl.Series(nearest + 0.0)
     return found if on_grid.all() else found.to_frame("x").select(pl.when(pl.Series(on_grid)).then("x"))["x"]
 
 
@@ -243,7 +250,9 @@ def _any_float(column: Column, raw: pl.Series, timezone: str) -> pl.Series:
 def _any_decimal(column: Column, raw: pl.Series, timezone: str) -> pl.Series:
     if raw.dtype == pl.Float32:
         return _decimals(column, raw.cast(pl.String), timezone)
-    return decimal_on_grid(column, raw.cast(pl.Float64)) if raw.dtype.is_numeric() else _none(raw, pl.Float64)
+    if not raw.dtype.is_numeric():
+        return _none(raw, pl.Float64)
+    return decimal_on_grid(column, raw.cast(pl.Float64), COMPUTED_ULPS if raw.dtype.is_float() else 0)
 
 
 def _any_bool(column: Column, raw: pl.Series, timezone: str) -> pl.Series:
