@@ -145,8 +145,8 @@ def test_a_column_of_text_is_read_as_its_values_one_by_one(texts: list[str], kin
 def test_a_double_that_was_computed_is_the_decimal_next_to_it_and_text_never_is() -> None:
     """Cents multiplied by 0.01 are a unit or two in the last place away; written digits say what they say."""
     column, cents = Column("decimal", digits=2), np.arange(100_000)
-    came = convert(column, pl.Series(cents * 0.01), "UTC")
+    came, _ = convert(column, pl.Series(cents * 0.01), "UTC")
     assert came.to_numpy().tolist() == (cents / 100).tolist()
-    refused = convert(column, pl.Series([1.005, 57.1600001]), "UTC")
+    refused, _ = convert(column, pl.Series([1.005, 57.1600001]), "UTC")
     assert refused.null_count() == 2
-    assert convert(column, pl.Series(["57.160000000000004"]), "UTC").null_count() == 1
+    assert convert(column, pl.Series(["57.160000000000004"]), "UTC")[0].null_count() == 1
