@@ -97,6 +97,7 @@ def test_a_failed_run_is_tried_again_with_growing_pauses(shop: Shop) -> None:
     assert all(isinstance(error, DayshiftError) for _, error, _ in heard.named("failed"))
     pauses = [later - earlier for earlier, later in zip([at, *clock.waited], clock.waited, strict=False)]
     assert pauses == [dt.timedelta(minutes=minutes) for minutes in (1, 2, 4)]
+    assert [again for _, _, again in heard.named("failed")][:3] == clock.waited
     shop.write_day(0)
     assert schedule.run(shop.open(), Clock(clock.time, waits=0), heard.events, most=1) == 1
 

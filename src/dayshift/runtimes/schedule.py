@@ -70,46 +70,36 @@ def run(project: Project, clock: Clock, events: Events, *, most: int | None = No
             if not clock.wait_until(time):
                 break
             continue
-        if _do(project, verb, now, events, pause):
+        again = min(now + pause, _following(project, now))
+        if _do(project, verb, now, events, again):
             ended, pause = ended + 1, FIRST_PAUSE
             continue
-        again = min(now + pause, _following(project, now))
         pause = min(pause * 2, LONGEST_PAUSE)
         if not clock.wait_until(again):
             break
     return ended
 
 
-def _do(project: Project, verb: str, now: dt.datetime, events: Events, pause: dt.timedelta) -> bool:
+def _do(project: Project, verb: str, now: dt.datetime, events: Events, again: dt.datetime) -> bool:
     try:
         if verb == nightly.VERB:
             events.ran(nightly.run(project, now))
         else:
             events.trained(training.run(project, now))
     except DayshiftError as error:
-        events.failed(verb, error, now + pause)
+        events.failed(verb, error, again)
         return False
     except Exception as error:  # noqa: BLE001 - the scheduler outlives our own mistakes, and says them
         said, *rest = [line for line in str(error).splitlines() if line.strip()] or ["without a message"]
         bug = Bug("DS790", f"`{verb}` broke: {type(error).__name__}: {said}", facts=[line.strip() for line in rest])
-        events.failed(verb, bug, now + pause)
+        events.failed(verb, bug, again)
         return False
     return True
 
 
 def _next(project: Project, now: dt.datetime) -> tuple[str, dt.datetime]:
     """The verb that is due first, and when: a time in the past when it is due already; the run before the training."""
-    schedule = project.settings.schedule
-    due = []
-    for order, (verb, cron) in enumerate(((nightly.VERB, schedule.run), (training.VERB, schedule.train))):
-        if cron is None:
-            continue
-        last = last_ended(project, verb)
-        missed = calendar.is_due(cron, last, now, schedule.timezone)
-        time = calendar.last_due(cron, now, schedule.timezone) if missed else None
-        due.append((time or calendar.next_due(cron, now, schedule.timezone), order, verb))
-    time, _, verb = min(due)
-    return verb, time
+    return min(due_times(project, now).items(), key=lambda due: due[1])
 
 
 def _following(project: Project, now: dt.datetime) -> dt.datetime:
@@ -119,7 +109,7 @@ def _following(project: Project, now: dt.datetime) -> dt.datetime:
 
 
 def due_times(project: Project, now: dt.datetime) -> dict[str, dt.datetime]:
-    """When each scheduled verb is due next; a time in the past when it is overdue."""
+    """When each scheduled verb is due next, the run first; a time in the past when it is overdue."""
     schedule = project.settings.schedule
     crons = {nightly.VERB: schedule.run, training.VERB: schedule.train}
     times = {}
