@@ -1,15 +1,19 @@
 """A line on a terminal that says how far a run is; silence everywhere else."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from __future__ import annotations
 
-Progress = Callable[[str, int, float], None]
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dayshift.lifecycle.ingest import Progress
 
 
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Progress | None]:
-    """Gives what a runtime calls with a step, its rows so far and its seconds so far; None when nobody looks."""
+    """Gives what ingest calls with a source, its rows so far and its seconds so far; None when nobody looks."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -17,7 +21,7 @@ def progress(*, quiet: bool = False) -> Iterator[Progress | None]:
 
     with Console(stderr=True).status("starting") as line:
 
-        def told(step: str, rows: int, seconds: float) -> None:
-            line.update(f"{step}  {rows:,} rows  {seconds:,.1f} s")
+        def told(source: str, rows: int, seconds: float) -> None:
+            line.update(f"{source}  {rows:,} rows  {seconds:,.1f} s")
 
         yield told

@@ -244,18 +244,12 @@ def promotion_sentence(done: Promotion) -> str:
 
 def write_page(project: Project, report: RunReport) -> Path:
     """The HTML report of a run in the project's folder `reports`, with the runs before it for its charts."""
-    import json
-
     from dayshift.exports.run_report import write_run_report
+    from dayshift.runtimes.past import finished_runs
 
-    records = project.lake.ledger.read(verb="run")
-    done = [
-        json.loads(detail)
-        for detail, outcome in zip(records["detail"], records["outcome"], strict=True)
-        if outcome == "done"
-    ]
-    past = [record for record in done if record.get("run_id") != report.run_id]
-    return write_run_report(report, past[-project.settings.retention.runs :], project.root / "reports")
+    most = project.settings.retention.runs
+    past = [run for run in finished_runs(project, most + 1) if run.get("run_id") != report.run_id]
+    return write_run_report(report, past[-most:], project.root / "reports")
 
 
 def demo_tables(reports: Sequence[Values], scored: Sequence[Values], folder: Path, page: Path) -> list[Table | str]:

@@ -26,6 +26,7 @@ from typing import Any
 import polars as pl
 
 from dayshift.diagnostics import NotReady
+from dayshift.lifecycle.ingest import Progress
 from dayshift.runtimes import nightly
 from dayshift.runtimes.project import open_project
 from dayshift.runtimes.report import RunReport
@@ -50,7 +51,7 @@ class Plan:
     nights: int = 21
 
 
-def run(folder: Path, plan: Plan, progress: nightly.Progress | None = None) -> Iterator[RunReport]:
+def run(folder: Path, plan: Plan, progress: Progress | None = None) -> Iterator[RunReport]:
     """Runs one night after the other in a project folder: each finds the files of the day that has ended.
 
     Raises:

@@ -7,30 +7,25 @@ running again. One run at a time holds the lake. Whatever happens, the ledger ge
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from dayshift.diagnostics import DayshiftError, to_json
-from dayshift.lifecycle.deliver import DeliveryReport, deliver
+from dayshift.lifecycle.deliver import deliver
 from dayshift.lifecycle.features import check_not_ahead, update_features
-from dayshift.lifecycle.ingest import LoadReport, ingest
-from dayshift.lifecycle.labels import LabelReport, update_labels
+from dayshift.lifecycle.ingest import LoadReport, Progress, ingest
+from dayshift.lifecycle.labels import update_labels
 from dayshift.lifecycle.predictions import update_predictions
-from dayshift.lifecycle.train import TrainReport
-from dayshift.runtimes import calendar, training
+from dayshift.runtimes import training
 from dayshift.runtimes.meter import Meter
-from dayshift.runtimes.past import first_unfinished
+from dayshift.runtimes.past import RUN, delivered_so_far, first_unfinished
 from dayshift.runtimes.report import RunReport, plain
 from dayshift.runtimes.watch import watch
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
+    from dayshift.lifecycle.train import TrainReport
 
-Progress = Callable[[str, int, float], None]
-VERB = "run"
+VERB = RUN
 
 
 def run(project: Project, now: dt.datetime, progress: Progress | None = None) -> RunReport:
@@ -39,7 +34,7 @@ def run(project: Project, now: dt.datetime, progress: Progress | None = None) ->
     Args:
         project: what to run.
         now: the run's own time (aware, UTC): labels ripen and calendars fall due by it.
-        progress: called with a step's name, the rows so far, and the seconds so far.
+        progress: called after every chunk of ingest: a source's name, its rows so far, and the seconds so far.
 
     Raises:
         DayshiftError: whatever stopped the run, after the ledger has recorded it; nothing of a stopped load is visible.
@@ -47,7 +42,7 @@ def run(project: Project, now: dt.datetime, progress: Progress | None = None) ->
     meter = Meter()
     try:
         with project.lake.lock():
-            report = _run(project, now, progress or _silent, meter)
+            report = _run(project, now, progress, meter)
     except DayshiftError as error:
         _record(project, "stopped", [to_json(problem) for problem in error.problems], meter, now, error)
         raise
@@ -70,7 +65,7 @@ def _record(
             raise type(error)([*error.problems, *unrecorded.problems]) from error
 
 
-def _run(project: Project, now: dt.datetime, progress: Progress, meter: Meter) -> RunReport:
+def _run(project: Project, now: dt.datetime, progress: Progress | None, meter: Meter) -> RunReport:
     notes: list[str] = []
     check_not_ahead(project)
     with meter.step("ingest"):
@@ -139,25 +134,5 @@ def _train_when_due(project: Project, now: dt.datetime, notes: list[str]) -> Tra
         return None
 
 
-def delivered_so_far(project: Project) -> dict[str, DeliveryReport]:
-    """What each destination got last, from the ledger's runs that finished."""
-    runs = project.lake.ledger.read(verb=VERB)
-    mine = (pl.col("outcome") == "done") & (pl.col("pipeline") == project.pipeline.name)
-    done: dict[str, DeliveryReport] = {}
-    for detail in reversed(runs.filter(mine)["detail"].to_list()):
-        if project.settings.destinations.keys() <= done.keys():
-            break
-        for delivery in json.loads(detail).get("deliveries", []):
-            done.setdefault(delivery["destination"], DeliveryReport(**delivery))
-    return done
-
-
 def _whose(project: Project) -> dict[str, str]:
     return {"pipeline": project.pipeline.name, "fingerprint": project.pipeline_fingerprint}
-
-
-def _silent(step: str, rows: int, seconds: float) -> None:
-    """The progress that nobody looks at."""
-
-
-__all__ = ["DeliveryReport", "LabelReport", "LoadReport", "Progress", "calendar", "run"]

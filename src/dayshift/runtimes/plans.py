@@ -12,8 +12,7 @@ from dayshift.lifecycle.features import APP as FEATURES
 from dayshift.lifecycle.horizon import EPOCH
 from dayshift.lifecycle.ingest import to_read
 from dayshift.runtimes import training
-from dayshift.runtimes.nightly import delivered_so_far
-from dayshift.runtimes.past import last_ended
+from dayshift.runtimes.past import delivered_so_far, last_ended
 from dayshift.runtimes.report import plain
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from dayshift.definition.metric import metric_named
 from dayshift.lifecycle.accuracy import Accuracy, accuracy
 from dayshift.lifecycle.labels import labelled
 from dayshift.lifecycle.monitor import PAST, Observation, Signal, monitor, observe
+from dayshift.runtimes.past import finished_runs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from dayshift.lifecycle.features import FeatureReport
     from dayshift.lifecycle.project import Project
 
-VERB = "run"
 LATEST_RIPE = "7d"
 
 
@@ -33,11 +32,6 @@ class Watched:
     observation: Observation
     signals: tuple[Signal, ...]
     accuracy: Accuracy | None
-
-    @property
-    def alarms(self) -> tuple[Signal, ...]:
-        """The signals that ask for a person."""
-        return tuple(signal for signal in self.signals if signal.state == "alarm")
 
 
 def watch(project: Project, features: FeatureReport, now: dt.datetime) -> Watched | None:
@@ -83,6 +77,5 @@ def _forecasts(project: Project, served: pl.DataFrame) -> pl.DataFrame:
 
 
 def _past(project: Project) -> list[Observation]:
-    runs = project.lake.ledger.read(verb=VERB).filter(pl.col("outcome") == "done").tail(PAST + 5)
-    found = [json.loads(detail).get("monitor") for detail in runs["detail"]]
+    found = [run.get("monitor") for run in finished_runs(project, 2 * PAST)]  # a night without questions has none
     return [Observation(**seen["observation"]) for seen in found if seen]
