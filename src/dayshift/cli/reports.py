@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dayshift.cli.tables import Table, facts, show, table, talk
 from dayshift.definition.duration import format_duration
+from dayshift.semantics.instants import EPOCH
 
 if TYPE_CHECKING:
     from dayshift.engines.contract import Explanation
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, Any]
 _COUNTS = ("source", "read", "loaded", "quarantined", "duplicates", "filtered")
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def plain_values(report: Any) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from dayshift.diagnostics import Refused, UsageError
 from dayshift.engines.contract import Policy
 from dayshift.lifecycle.horizon import answerable_from
 from dayshift.lifecycle.score import score
+from dayshift.semantics.instants import EPOCH, microseconds
 
 if TYPE_CHECKING:
     from dayshift.learners.registry import Registered
     from dayshift.lifecycle.project import Project
 
 APP = "backfill"
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def backfill(
             hint=f"dayshift backfill {start:%Y-%m-%d} {start + dt.timedelta(days=1):%Y-%m-%d}",
         )
     _require_events(project, start)
-    between = (_micros(start), _micros(end))
+    between = (microseconds(start), microseconds(end))
     frames = project.engine.features(project.pipeline, project.lake.as_log(), between=between, policy=policy)
     where = f"as_of >= '{start:%Y-%m-%dT%H:%M:%S.%fZ}' AND as_of < '{end:%Y-%m-%dT%H:%M:%S.%fZ}'"
     number = project.features.last_number(APP) + 1
@@ -76,10 +76,6 @@ def _require_events(project: Project, start: dt.datetime) -> None:
             facts=(f"asked for: from {start:%Y-%m-%d %H:%M} on", "what was computed in its own time still stands"),
             hint=f"dayshift backfill {complete + dt.timedelta(days=1):%Y-%m-%d} TO",
         )
-
-
-def _micros(time: dt.datetime) -> int:
-    return (time - EPOCH) // dt.timedelta(microseconds=1)
 
 
 def _scored(

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from dayshift.definition import Pipeline, Window, WindowFeature, format_duration
 from dayshift.diagnostics import Refused
+from dayshift.semantics.instants import EPOCH
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
-
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def reach_us(window: Window) -> int | None:

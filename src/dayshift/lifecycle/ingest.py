@@ -27,6 +27,7 @@ from dayshift.lake import Lake, LoadRecord
 from dayshift.lake import Origin as LakeOrigin
 from dayshift.lifecycle.door.intake import Intake
 from dayshift.lifecycle.door.prefetch import ahead
+from dayshift.semantics.instants import microseconds
 
 Progress = Callable[[str, int, float], None]
 """Called with a source's name, its rows read so far, and the seconds so far."""
@@ -289,7 +290,7 @@ def _stale(parts: Sequence[_Part], reports: Sequence[SourceReport], lake: Lake, 
         if part.settings.freshness is None:
             continue
         newest = [time for time in (report.newest_us, _newest_us(lake, part.source)) if time is not None]
-        now_us = int(now.timestamp() * 1_000_000)
+        now_us = microseconds(now)
         age = now_us - max(newest) if newest else None
         if age is None or age > parse_duration(part.settings.freshness):
             shown = f"is {format_duration(age // 1_000_000 * 1_000_000)} old" if age is not None else "does not exist"

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dayshift.engines.contract import LOAD
+from dayshift.semantics.instants import EPOCH
 
 if TYPE_CHECKING:
     from dayshift.definition import Label
     from dayshift.lifecycle.project import Project
 
 APP = "labels"
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)

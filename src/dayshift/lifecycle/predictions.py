@@ -10,12 +10,12 @@ import polars as pl
 
 from dayshift.learners.registry import CHAMPION
 from dayshift.lifecycle.score import score
+from dayshift.semantics.instants import EPOCH
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
 APP = "predictions"
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dayshift.lifecycle.features import APP as FEATURES
-from dayshift.lifecycle.horizon import EPOCH
 from dayshift.lifecycle.ingest import to_read
 from dayshift.runtimes import training
 from dayshift.runtimes.past import delivered_so_far, last_ended
 from dayshift.runtimes.report import plain
+from dayshift.semantics.instants import EPOCH
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from dayshift.definition import format_duration, parse_duration
 from dayshift.diagnostics import Refused
-from dayshift.lifecycle.horizon import EPOCH, longest_us
+from dayshift.lifecycle.horizon import longest_us
 from dayshift.runtimes.report import plain
+from dayshift.semantics.instants import microseconds
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
@@ -65,4 +66,4 @@ def older_than(project: Project, now: dt.datetime) -> int | None:
             facts=(widest, f"a label is ripe {format_duration(label)} after its question"),
             hint=f'in dayshift.toml: [retention] events = "{format_duration(needed + 7 * 24 * HOUR_US)}"',
         )
-    return (now - EPOCH) // dt.timedelta(microseconds=1) - parse_duration(kept)
+    return microseconds(now) - parse_duration(kept)
