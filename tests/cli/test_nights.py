@@ -1,6 +1,7 @@
 """A new project from `init` to a model that serves, by the commands alone."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,26 @@ def test_promotion_goes_there_and_back(folder: Path, capsys: pytest.CaptureFixtu
     assert asked(capsys, folder, "promote", str(version))["outcome"] == "done"
     assert asked(capsys, folder, "promote", str(version))["outcome"] == "unchanged"
     assert run(["promote", "99", "-C", str(folder)]) == 2
+
+
+def test_a_refused_model_is_told_by_its_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """DS640 on stderr with every gate that did not pass, the report on stdout, exit code 1; the champion serves on."""
+    file = folder / "pipeline.py"
+    text = file.read_text()
+    before = asked(capsys, folder, "status")["champion"]
+    file.write_text(re.sub(r"at_least=[\d.]+", "at_least=0.9999", text))
+    try:
+        capsys.readouterr()
+        assert run(["train", "-C", str(folder), "--now", "2025-02-18T07:00", "--json"]) == 1
+        told = capsys.readouterr()
+    finally:
+        file.write_text(text)
+    report = json.loads(told.out)
+    assert report["outcome"] == "refused"
+    assert {gap["verdict"] for gap in report["naive"]} <= {"better", "worse", "not shown"}
+    assert "error[DS640]: model 'card-fraud' version" in told.err
+    assert f"hint: dayshift promote {report['version']}" in told.err
+    assert asked(capsys, folder, "status")["champion"] == before
 
 
 def test_what_is_due_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

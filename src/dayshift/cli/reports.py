@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dayshift.cli.tables import Table, facts, show, table, talk
 from dayshift.definition.duration import format_duration
+from dayshift.diagnostics import Refused, render
 from dayshift.semantics.instants import EPOCH
 
 if TYPE_CHECKING:
     from dayshift.engines.contract import Explanation
     from dayshift.lifecycle.project import Project
     from dayshift.lifecycle.promote import Promotion
+    from dayshift.lifecycle.train import TrainReport
     from dayshift.runtimes.report import RunReport
     from dayshift.runtimes.status import Status
 
@@ -97,7 +100,8 @@ def train_tables(report: Values) -> list[Table | str]:
     if against:
         columns = ("against", "metric", "better by", "from", "to", "verdict")
         gaps = [
-            [gap["against"], gap["metric"], gap["better_by"], gap["low"], gap["high"], _verdict(gap)] for gap in against
+            [gap["against"], gap["metric"], gap["better_by"], gap["low"], gap["high"], gap["verdict"]]
+            for gap in against
         ]
         made.append(table("Compared on the same rows", columns, gaps))
     if report["gates"]:
@@ -117,21 +121,16 @@ def _scores(report: Values) -> list[list[Any]]:
     ]
 
 
-def _verdict(gap: Values) -> str:
-    if gap["low"] is not None and gap["low"] > 0:
-        return "better"
-    return "worse" if gap["high"] is not None and gap["high"] < 0 else "not shown"
-
-
-def gate_problems(report: Values) -> int:
+def tell_refusal(report: TrainReport) -> int:
     """Tells on stderr that a gate refused; gives the exit code."""
-    if report["outcome"] != "refused":
-        return 0
-    for gate in report["gates"]:
-        if not gate["passed"]:
-            talk(f"refused: {gate['metric']} {gate['reason']}; the gate asks for {gate['condition']}")
-    talk(f"\nhint: dayshift promote {report['version']}   # lets it serve nevertheless")
-    return 1
+    from dayshift.lifecycle.gate import refuse
+
+    try:
+        refuse(report.pipeline, report.version, report.gates)
+    except Refused as error:
+        talk(render(error.problems, colour=sys.stderr.isatty()))
+        return error.exit_code
+    return 0
 
 
 def status_tables(status: Status) -> list[Table | str]:

@@ -52,7 +52,7 @@ def refuse(name: str, version: int, outcomes: Sequence[Outcome]) -> None:
             "DS640",
             f"model '{name}' version {version} stays a challenger: {first.metric} {first.reason}",
             facts=tuple(f"{outcome.metric} {outcome.condition}: {outcome.reason}" for outcome in failed),
-            hint="look at the training report; the champion goes on serving",
+            hint=f"dayshift promote {version}   # lets it serve nevertheless; until then the champion does",
         )
 
 

@@ -48,7 +48,9 @@ class RunReport:
     def to_json(self) -> dict[str, Any]:
         """Plain values: the record that the ledger keeps and `--json` prints."""
         totals = {name: getattr(self.load, name) for name in ("read", "loaded", "quarantined", "duplicates")}
-        return {**plain(self), "load": {**plain(self.load), **totals}, "seconds": self.seconds}
+        training = plain(self.training.to_json()) if self.training else None
+        load = {**plain(self.load), **totals}
+        return {**plain(self), "load": load, "training": training, "seconds": self.seconds}
 
 
 def plain(value: Any) -> Any:

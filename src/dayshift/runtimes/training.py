@@ -25,9 +25,10 @@ VERB = "train"
 def run(project: Project, now: dt.datetime) -> TrainReport:
     """Trains by hand: brings features and labels up to date, then fits, judges and registers a model.
 
+    A model that a gate refuses stays a challenger, which the report says.
+
     Raises:
-        NotReady: DS710, the lake holds no load; DS60x, there is nothing ripe to learn from.
-        Refused: a gate refused the model; it stays a challenger.
+        NotReady: DS710, the lake holds no load; DS601 to DS603, there is too little ripe to learn from.
     """
     with project.lake.lock():
         if not project.lake.last_load:
@@ -50,7 +51,7 @@ def train_now(project: Project, now: dt.datetime, trigger: str) -> TrainReport:
     report = train(project.pipeline, project.settings, features, labels, now, project.registry, data)
     outcome = "done" if report.outcome == "promoted" else "refused"
     detail = {"fingerprint": project.pipeline_fingerprint, "trigger": trigger, "load": project.lake.last_load}
-    project.lake.ledger.append(VERB, outcome, {**detail, **plain(report)}, now)
+    project.lake.ledger.append(VERB, outcome, {**detail, **plain(report.to_json())}, now)
     return report
 
 

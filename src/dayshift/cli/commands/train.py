@@ -9,7 +9,7 @@ def train(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: J
 
     Exit code 1 when a gate refused it.
     """
-    from dayshift.cli.reports import gate_problems, train_tables
+    from dayshift.cli.reports import tell_refusal, train_tables
     from dayshift.runtimes import plans, training
     from dayshift.runtimes.project import open_project
 
@@ -18,6 +18,7 @@ def train(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: J
         planned = plans.of_training(project).to_json()
         emit(planned, [facts("Would train on", planned)], as_json=as_json)
         return 0
-    report = training.run(project, time).to_json()
-    emit(report, train_tables(report), as_json=as_json)
-    return gate_problems(report)
+    report = training.run(project, time)
+    values = report.to_json()
+    emit(values, train_tables(values), as_json=as_json)
+    return tell_refusal(report)
