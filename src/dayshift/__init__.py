@@ -1,4 +1,4 @@
-"""Dayshift: one prediction pipeline, run nightly or live, with the same numbers."""
+"""Dayshift: one prediction pipeline, defined once in Python, run every night on one machine."""
 
 from dayshift.definition import (
     Column,
