@@ -1,5 +1,6 @@
 """A new project from `init` to a model that serves, by the commands alone."""
 
+import datetime as dt
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,10 @@ from typing import Any
 import pytest
 
 from dayshift.cli import reports
+from dayshift.cli.commands.schedule import listener
 from dayshift.cli.frame import run
+from dayshift.runtimes import nightly
+from dayshift.runtimes.project import open_project
 
 pytestmark = pytest.mark.slow
 
@@ -154,3 +158,14 @@ def test_a_page_that_cannot_be_written_does_not_undo_the_run(
     value = json.loads(told.out)
     assert (value["outcome"], value["page"]) == ("done", None)
     assert "the run is done, but its page could not be written" in told.err
+
+
+def test_a_scheduled_night_has_its_page_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever runs by the schedule gets what `dayshift run` gives: the report, and its page."""
+    project = open_project(folder)
+    report = nightly.run(project, dt.datetime(2025, 2, 19, 5, tzinfo=dt.UTC))
+    capsys.readouterr()
+    listener(project, as_json=True).ran(report)
+    told = json.loads(capsys.readouterr().out)
+    assert told["run_id"] == report.run_id
+    assert Path(told["page"]).is_file()

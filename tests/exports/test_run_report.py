@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dayshift.exports.run_report import write_run_report
+from dayshift.exports.run_report import keep_newest, write_run_report
 from dayshift.runtimes import nightly
 from tests.runtimes.conftest import PIPELINE, SETTINGS, Shop
 
@@ -36,3 +36,14 @@ def test_the_report_tells_the_whole_night(tmp_path: Path) -> None:
         assert said in text, said
     assert "<script" not in text
     assert "http" not in text
+
+
+def test_the_newest_pages_are_kept(tmp_path: Path) -> None:
+    """`[retention] runs` counts pages of runs; a file of somebody else's is none."""
+    nights = [f"202601{day:02d}T030000-{day}.html" for day in range(8, 12)]
+    for name in (*nights, "index.html"):
+        (tmp_path / name).write_text("a night", encoding="utf-8")
+    keep_newest(tmp_path, 5)
+    assert len(list(tmp_path.iterdir())) == 5
+    keep_newest(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*nights[2:], "index.html"]

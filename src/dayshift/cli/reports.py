@@ -243,12 +243,28 @@ def promotion_sentence(done: Promotion) -> str:
 
 def write_page(project: Project, report: RunReport) -> Path:
     """The HTML report of a run in the project's folder `reports`, with the runs before it for its charts."""
-    from dayshift.exports.run_report import write_run_report
+    from dayshift.exports.run_report import keep_newest, write_run_report
     from dayshift.runtimes.past import finished_runs
 
-    most = project.settings.retention.runs
+    most, folder = project.settings.retention.runs, project.root / "reports"
     past = [run for run in finished_runs(project, most + 1) if run.get("run_id") != report.run_id]
-    return write_run_report(report, past[-most:], project.root / "reports")
+    page = write_run_report(report, past[-most:], folder)
+    keep_newest(folder, most)
+    return page
+
+
+def page_of(project: Project, report: RunReport) -> Path | None:
+    """The page of a run that is done; None, and a word on stderr, when it cannot be written."""
+    try:
+        return write_page(project, report)
+    except OSError as error:
+        talk(f"the run is done, but its page could not be written: {error}")
+        return None
+
+
+def run_values(report: RunReport, page: Path | None) -> dict[str, Any]:
+    """A run as JSON: the report, and where its page is."""
+    return {**report.to_json(), "page": None if page is None else str(page)}
 
 
 def demo_tables(reports: Sequence[Values], scored: Sequence[Values], folder: Path, page: Path) -> list[Table | str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from dayshift.runtimes.watch import Watched
 
 SHOWN_SIGNALS = 20
+RUN_PAGE = re.compile(r"\d{8}T\d{6}-\d+\.html")
 
 
 def write_run_report(report: RunReport, past: Sequence[dict[str, Any]], folder: Path) -> Path:
@@ -23,6 +25,13 @@ def write_run_report(report: RunReport, past: Sequence[dict[str, Any]], folder: 
     path = folder / f"{report.run_id}.html"
     path.write_text(run_report_html(report, past), encoding="utf-8")
     return path
+
+
+def keep_newest(folder: Path, most: int) -> None:
+    """Deletes the pages of all runs but the newest `most`; whatever else lies in the folder is left alone."""
+    pages = sorted(path for path in folder.glob("*.html") if RUN_PAGE.fullmatch(path.name))
+    for old in pages[:-most]:
+        old.unlink(missing_ok=True)
 
 
 def run_report_html(report: RunReport, past: Sequence[dict[str, Any]]) -> str:

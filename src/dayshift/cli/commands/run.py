@@ -2,13 +2,13 @@
 
 from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or
 from dayshift.cli.progress import progress
-from dayshift.cli.tables import emit, talk, warnings
+from dayshift.cli.tables import emit, warnings
 
 
 def run(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Json = False) -> None:
     """Ingest what is new, compute features and labels, train when it is due, score, deliver, and report."""
     from dayshift.cli.plans import run_plan_tables
-    from dayshift.cli.reports import run_tables, write_page
+    from dayshift.cli.reports import page_of, run_tables, run_values
     from dayshift.runtimes import nightly, plans
     from dayshift.runtimes.project import open_project
 
@@ -20,10 +20,6 @@ def run(folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Jso
         return
     with progress(quiet=as_json) as told:
         report = nightly.run(project, time, told)
-    page = None
-    try:
-        page = write_page(project, report)
-    except OSError as error:
-        talk(f"the run is done, but its page could not be written: {error}")
-    value = {**report.to_json(), "page": None if page is None else str(page)}
-    emit(value, run_tables(report.to_json(), page), as_json=as_json)
+    page = page_of(project, report)
+    values = run_values(report, page)
+    emit(values, run_tables(values, page), as_json=as_json)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dayshift.cli.options import HERE, Folder, Json
 from dayshift.cli.tables import emit, show, table, talk, warnings
 from dayshift.diagnostics import render
+
+if TYPE_CHECKING:
+    from dayshift.lifecycle.project import Project
+    from dayshift.lifecycle.train import TrainReport
+    from dayshift.runtimes.report import RunReport
+    from dayshift.runtimes.schedule import Events
 
 
 def schedule(
@@ -38,11 +44,12 @@ def schedule(
         )
         return
     clock.stop_on_signals()
-    scheduler.run(project, clock, _listener(as_json=as_json), most=jobs)
+    scheduler.run(project, clock, listener(project, as_json=as_json), most=jobs)
 
 
-def _listener(*, as_json: bool) -> Any:
-    from dayshift.cli.reports import run_tables, train_tables
+def listener(project: Project, *, as_json: bool) -> Events:
+    """What is printed and written when a job has ended, as the commands `run` and `train` do."""
+    from dayshift.cli.reports import page_of, run_tables, run_values, tell_refusal, train_tables
     from dayshift.runtimes.schedule import Events
 
     def line(value: dict[str, Any], tables: Any) -> None:
@@ -51,12 +58,21 @@ def _listener(*, as_json: bool) -> Any:
         else:
             emit(value, tables, as_json=False)
 
+    def ran(report: RunReport) -> None:
+        page = page_of(project, report)
+        values = run_values(report, page)
+        line(values, run_tables(values, page))
+
+    def trained(report: TrainReport) -> None:
+        line(report.to_json(), train_tables(report.to_json()))
+        tell_refusal(report)
+
     def failed(verb: str, error: Any, again: Any) -> None:
         talk(f"{render(error.problems)}\n\n{verb} is tried again at {show(again)} UTC")
 
     return Events(
         waiting=lambda verb, time: talk(f"{verb} is due at {show(time)} UTC"),
-        ran=lambda report: line(report.to_json(), run_tables(report.to_json())),
-        trained=lambda report: line(report.to_json(), train_tables(report.to_json())),
+        ran=ran,
+        trained=trained,
         failed=failed,
     )
