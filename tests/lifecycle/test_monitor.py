@@ -58,7 +58,7 @@ def test_calm_nights_raise_few_alarms() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_shift_of_a_quarter_deviation_is_found_within_three_nights(seed: int) -> None:
+def test_a_shift_of_less_than_a_third_of_a_deviation_is_found_within_three_nights(seed: int) -> None:
     """The feature is named, the first night is watched or calm, and by the third night there is an alarm."""
     seen = nights(45, seed, shift_from(40, 0.3))
     states = [signals(seen, night)["drift", "f1"].state for night in range(39, 43)]

@@ -96,7 +96,7 @@ def _model(training: TrainReport | None) -> Html:
     ]
     against = [*training.naive, *([training.champion] if training.champion else [])]
     gaps = [(gap.against, gap.metric, gap.better_by, _bounds(gap.low, gap.high), gap.verdict) for gap in against]
-    gates = [(gate.condition, "passed" if gate.passed else "refused") for gate in training.gates]
+    gates = [(gate.metric, gate.condition, "passed" if gate.passed else "refused") for gate in training.gates]
     counts = [(name.replace("_", " "), count) for name, count in training.rows.items()]
     weights = sorted(training.importance.items(), key=lambda item: -item[1])[:12]
     return section(
@@ -107,7 +107,7 @@ def _model(training: TrainReport | None) -> Html:
         table(("against", "metric", "better by", "95 % interval", "verdict"), gaps, "On the same rows")
         if gaps
         else None,
-        table(("gate", "outcome"), gates, "Gates") if gates else None,
+        table(("metric", "condition", "outcome"), gates, "Gates") if gates else None,
         table(("rows", "count"), counts, "What it was made from"),
         bars([(name, max(weight, 0.0)) for name, weight in weights], "", f"Loss of {training.metric} when shuffled"),
         *training.notes,

@@ -9,8 +9,8 @@ on calm data, because ordinary days differ more than samples do; a pipeline's ow
 A feature's distribution is kept as 33 quantiles. Its distance is the Wasserstein distance, in standard deviations, from
 the barycenter of the past windows (in one dimension: the mean of their quantile functions), so an observation is a few
 hundred bytes and old data need not be read again. Distances are skewed and features are many, so their limit is four
-deviations: on calm simulated nights with 20 features 0 to 3 % of the nights alarm, and a shift of a quarter of a
-standard deviation is found within three nights (tests/lifecycle/test_monitor.py). Text features are watched by their
+deviations: on calm simulated nights with ten features at most 3 % of the nights alarm, and a shift of 0.3 standard
+deviations is found within three nights (tests/lifecycle/test_monitor.py). Text features are watched by their
 nulls only.
 
 With fewer than 14 past windows the answer is "not enough history", never an alarm.
