@@ -29,12 +29,13 @@ def test_a_problem_has_head_place_facts_and_hint() -> None:
 def test_the_count_comes_last_and_only_for_several() -> None:
     """All problems at once, then how many."""
     warning = Problem("DS250", "long", severity="warning")
-    assert render([PROBLEM, warning]).splitlines()[-1] == "1 errors, 1 warnings"
+    assert render([PROBLEM, warning]).splitlines()[-1] == "1 error, 1 warning"
     assert "errors" not in render([PROBLEM]).splitlines()[-1]
 
 
 def test_colour_is_left_out_when_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     """NO_COLOR wins over a terminal."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
     assert "\x1b[" in render([PROBLEM], colour=True)
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[" not in render([PROBLEM], colour=True)

@@ -52,7 +52,7 @@ def test_a_classifier_gives_the_probability_of_true() -> None:
     """The second column of predict_proba, whatever the label's type."""
     model = fitted(LogisticRegression())
     whole = fit(LogisticRegression(), FRAME, ["a", "b"], LABEL.cast(pl.Int8))
-    assert np.array_equal(predict(model, FRAME), model.estimator.predict_proba(FRAME.to_numpy())[:, 1])
+    np.testing.assert_allclose(predict(model, FRAME), model.estimator.predict_proba(FRAME.to_numpy())[:, 1], rtol=1e-12)
     assert np.array_equal(predict(model, FRAME), predict(whole, FRAME))
 
 
@@ -157,3 +157,27 @@ def test_warnings_of_the_fit_are_kept_as_notes() -> None:
     """They are not printed into the user's terminal."""
     model = fitted(LogisticRegression(max_iter=1))
     assert any("ConvergenceWarning" in note for note in model.notes)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(SimpleImputer(), RandomForestClassifier(5)),
+        HistGradientBoostingClassifier(max_iter=5),
+    ],
+    ids=["linear", "scaled", "forest", "boosting"],
+)
+def test_a_rows_prediction_does_not_depend_on_its_company(estimator: Any) -> None:
+    """Alone, among seven or among three thousand, in whatever place: the same bits."""
+    chance = np.random.default_rng(3)
+    names = [f"f{i}" for i in range(30)]
+    frame = pl.DataFrame({name: chance.normal(size=3_000) for name in names})
+    model = fit(estimator, frame, names, pl.Series(chance.random(3_000) < 0.3))
+    whole = predict(model, frame)
+    for size in (1, 7, 1_024, 1_500):
+        starts = range(0, 3_000, size) if size > 1 else range(0, 3_000, 500)
+        for start in starts:
+            part = predict(model, frame.slice(start, size))
+            assert part.tobytes() == whole[start : start + size].tobytes()

@@ -16,6 +16,7 @@ import hashlib
 import json
 import pickle
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -234,10 +235,9 @@ def _xgboost(blob: bytes, kind: str) -> Any:
 
 
 def _versions(stored_as: str) -> dict[str, str]:
-    from importlib.metadata import version
-
-    names = ["scikit-learn", "numpy", *([stored_as] if stored_as in ("skops", "lightgbm", "xgboost") else [])]
-    return {name: version(name) for name in names}
+    """By module, as one module may come from several distributions (`xgboost`, `xgboost-cpu`)."""
+    modules = ["sklearn", "numpy", *([stored_as] if stored_as in ("skops", "lightgbm", "xgboost") else [])]
+    return {name: str(import_module(name).__version__) for name in modules}
 
 
 def _damaged(folder: Path, *facts: str) -> Refused:
