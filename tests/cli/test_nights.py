@@ -74,6 +74,7 @@ def test_promotion_goes_there_and_back(folder: Path, capsys: pytest.CaptureFixtu
     """Trained by hand, promoted, rolled back; an unknown version is exit code 2."""
     trained = asked(capsys, folder, "train", "--now", "2025-02-18T06:00")
     version = trained["version"]
+    assert asked(capsys, folder, "rollback", "--plan") == {"now": version, "then": version - 1}
     assert asked(capsys, folder, "rollback")["version"] == version - 1
     assert asked(capsys, folder, "promote", str(version))["outcome"] == "done"
     assert asked(capsys, folder, "promote", str(version))["outcome"] == "unchanged"

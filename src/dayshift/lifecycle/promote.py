@@ -46,6 +46,17 @@ def rollback(registry: Registry, name: str, now: datetime) -> Promotion:
     Raises:
         UsageError: DS650, there is no champion, or it replaced nobody.
     """
+    champion, earlier = before_champion(registry, name)
+    registry.set_alias(name, CHAMPION, earlier)
+    return Promotion("rollback", name, earlier, champion, "done", now)
+
+
+def before_champion(registry: Registry, name: str) -> tuple[int, int]:
+    """The version that serves, and the one that it replaced; changes nothing.
+
+    Raises:
+        UsageError: DS650, there is no champion, or it replaced nobody.
+    """
     versions = registry.versions(name)
     champion = next((entry for entry in versions if CHAMPION in entry.aliases), None)
     earlier = champion.tags.get(REPLACED, "") if champion else ""
@@ -55,5 +66,4 @@ def rollback(registry: Registry, name: str, now: datetime) -> Promotion:
         hint = f"dayshift promote {others[-1]}" if others else "dayshift train"
         facts = (f"other versions: {shorten(others)}",)
         raise UsageError("DS650", f"model '{name}' {reason}", facts=facts, hint=hint)
-    registry.set_alias(name, CHAMPION, int(earlier))
-    return Promotion("rollback", name, int(earlier), champion.version, "done", now)
+    return champion.version, int(earlier)
