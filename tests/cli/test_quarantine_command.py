@@ -74,6 +74,17 @@ def test_exported_rows_come_back_edited(folder: Path, capsys: pytest.CaptureFixt
     assert ids(folder, capsys) == []
 
 
+@pytest.mark.parametrize("verb", [["drop"], ["readmit"], ["repair", "--set", "amount=3"]], ids=lambda verb: verb[0])
+def test_a_plan_names_the_rows_and_settles_none(
+    folder: Path, capsys: pytest.CaptureFixture[str], verb: list[str]
+) -> None:
+    """What a verb would settle is shown first, and stays as it is."""
+    held = ids(folder, capsys)
+    planned = json.loads(asked(capsys, *verb[:1], held[0], *verb[1:], "--plan", "--json", "-C", str(folder)))
+    assert [row["id"] for row in planned] == held[:1]
+    assert ids(folder, capsys) == held
+
+
 def test_a_dropped_row_stays_on_record(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Held no longer, and listed among the dropped."""
     row = ids(folder, capsys)[0]

@@ -46,6 +46,8 @@ def test_nights_load_answer_label_train_and_score(shop: Shop) -> None:
     assert all(report.predictions.rows == ORDERS_A_DAY for report in reports[first:])
     assert all(report.predictions.rows == 0 for report in reports[:first])
     project = shop.open()
+    for table in (project.features, project.labels, project.predictions):
+        assert table.scan().collect()["_fingerprint"].n_unique() == 1
     keys = project.features.scan().select("order_id", "as_of").collect()
     assert keys.height == keys.unique().height == ORDERS_A_DAY * DAYS
 

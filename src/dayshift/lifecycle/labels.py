@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dayshift.engines.contract import LOAD
+from dayshift.definition.fingerprint import label_fingerprint
+from dayshift.engines.contract import FINGERPRINT, LOAD
 from dayshift.semantics.instants import EPOCH
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def update_labels(project: Project, now: dt.datetime) -> LabelReport:
     questions = _undecided(project, asked.filter(pl.col("as_of") <= ripe_by), decided)
     if questions.height:
         found = project.engine.labels(project.pipeline, questions, project.lake.as_log())
-        known = found.with_columns(pl.lit(project.lake.last_load, pl.Int64).alias(LOAD))
+        mark = pl.lit(label_fingerprint(project.pipeline)).alias(FINGERPRINT)
+        known = found.with_columns(pl.lit(project.lake.last_load, pl.Int64).alias(LOAD), mark)
         project.labels.append_once(iter([known]), APP, project.labels.last_number(APP) + 1)
     total = int(project.labels.scan().select(pl.len()).collect().item()) if project.labels.exists else 0
     everything = int(asked.select(pl.len()).collect().item())

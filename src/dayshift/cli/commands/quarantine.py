@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dayshift.cli.options import HERE, Folder, Json, Now, now_or
+from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or
 from dayshift.cli.tables import Table, emit, facts, table
 from dayshift.diagnostics import UsageError
 
@@ -87,6 +87,7 @@ def repair(
     ],
     folder: Folder = HERE,
     now: Now = None,
+    plan: Plan = False,
     as_json: Json = False,
 ) -> None:
     """Change values of a row and put it through the whole contract again."""
@@ -95,6 +96,9 @@ def repair(
     from dayshift.runtimes.project import open_project
 
     changes, time = assignments(change), now_or(now)
+    if plan:
+        _planned([row], folder, f"set {', '.join(change)} in and readmit", as_json=as_json)
+        return
     _tell(quarantine.repair(open_project(folder), row, changes, time), as_json=as_json)
 
 
@@ -103,6 +107,7 @@ def readmit(
     file: File = None,
     folder: Folder = HERE,
     now: Now = None,
+    plan: Plan = False,
     as_json: Json = False,
 ) -> int:
     """Judge rows again, by today's contract, and load those that keep it; exit code 1 when some do not."""
@@ -112,6 +117,10 @@ def readmit(
     if bool(ids) == (file is not None):
         raise UsageError("DS125", "either ids or a file says which rows to readmit", hint="dayshift quarantine list")
     time = now_or(now)
+    if plan:
+        named = list(ids or []) if file is None else list(quarantine.corrected(file))
+        _planned(named, folder, "judge again and readmit", as_json=as_json)
+        return 0
     project = open_project(folder)
     if file is not None:
         done = quarantine.readmit_corrected(project, file, time)
@@ -120,11 +129,14 @@ def readmit(
     return _tell(done, as_json=as_json)
 
 
-def drop(ids: Ids, folder: Folder = HERE, now: Now = None, as_json: Json = False) -> None:
+def drop(ids: Ids, folder: Folder = HERE, now: Now = None, plan: Plan = False, as_json: Json = False) -> None:
     """Say that rows are settled without being loaded; they stay on record."""
     from dayshift.cli.quarantined import lake_in
     from dayshift.lifecycle import quarantine
 
+    if plan:
+        _planned(ids, folder, "drop", as_json=as_json)
+        return
     count = quarantine.drop(lake_in(folder), ids, now_or(now))
     emit({"dropped": ids}, [f"dropped {count} {'row' if count == 1 else 'rows'}"], as_json=as_json)
 
@@ -145,6 +157,19 @@ def export(
     said = [f"wrote {count} {'row' if count == 1 else 'rows'}"]
     said += [f"next: edit it, then dayshift quarantine readmit --file {file}"] if count else []
     emit({"file": str(file), "rows": count}, ["\n".join(said)], as_json=as_json)
+
+
+def _planned(ids: list[str], folder: Path, verb: str, *, as_json: bool) -> None:
+    """The rows that a verb would settle; an unknown one is refused as the verb itself would."""
+    from dayshift.cli.quarantined import lake_in
+    from dayshift.lifecycle import quarantine
+
+    lake = lake_in(folder)
+    told = [quarantine.explain(lake, one) for one in ids]
+    columns = ("id", "source", "state", "code", "origin", "row")
+    shown = [[one[name] for name in columns] for one in told]
+    rows_ = [dict(zip(columns, one, strict=True)) for one in shown]
+    emit(rows_, [table(f"Would {verb}", columns, shown), "nothing was changed"], as_json=as_json)
 
 
 def _tell(done: Any, *, as_json: bool) -> int:
