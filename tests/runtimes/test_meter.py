@@ -17,6 +17,14 @@ def test_a_step_is_kept_with_its_figures() -> None:
     assert meter.steps[0].peak_mb > 1
 
 
+def test_a_step_is_told_when_it_begins() -> None:
+    """Whoever watches a run sees what it is at, not what it has done."""
+    told: list[str] = []
+    meter = Meter(begun=told.append)
+    with meter.step("train"):
+        assert told == ["train"]
+
+
 def test_a_step_that_fails_is_kept_too() -> None:
     """The time that was lost in a failing step is part of the report."""
     meter = Meter()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(*, quiet: bool = False) -> Iterator[Progress | None]:
-    """Gives what ingest calls with a source, its rows so far and its seconds so far; None when nobody looks."""
+    """Gives what a run calls with a step or a source, its rows and its seconds so far; None when nobody looks."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -21,7 +21,7 @@ def progress(*, quiet: bool = False) -> Iterator[Progress | None]:
 
     with Console(stderr=True).status("starting") as line:
 
-        def told(source: str, rows: int, seconds: float) -> None:
-            line.update(f"{source}  {rows:,} rows  {seconds:,.1f} s")
+        def told(what: str, rows: int, seconds: float) -> None:
+            line.update(f"{what}  {rows:,} rows  {seconds:,.1f} s" if rows else what)
 
         yield told

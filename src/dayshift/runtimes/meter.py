@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +19,13 @@ class Meter:
     """The steps of a run, each with wall seconds, CPU seconds and peak resident memory in megabytes."""
 
     steps: list[Step] = field(default_factory=list)
+    begun: Callable[[str], None] | None = None
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Measures the block and keeps it, also when it raises."""
+        """Measures the block and keeps it, also when it raises; `begun` is told the name before."""
+        if self.begun is not None:
+            self.begun(name)
         _forget_peak()
         wall, cpu = time.perf_counter(), time.process_time()
         try:

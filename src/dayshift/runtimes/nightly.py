@@ -34,12 +34,13 @@ def run(project: Project, now: dt.datetime, progress: Progress | None = None) ->
     Args:
         project: what to run.
         now: the run's own time (aware, UTC): labels ripen and calendars fall due by it.
-        progress: called after every chunk of ingest: a source's name, its rows so far, and the seconds so far.
+        progress: called when a step begins (its name, 0, 0.0), and after every chunk of ingest with a source's name, its
+            rows so far and the seconds so far.
 
     Raises:
         DayshiftError: whatever stopped the run, after the ledger has recorded it; nothing of a stopped load is visible.
     """
-    meter = Meter()
+    meter = Meter(begun=None if progress is None else lambda step: progress(step, 0, 0.0))
     try:
         with project.lake.lock():
             report = _run(project, now, progress, meter)
