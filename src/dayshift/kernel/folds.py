@@ -125,63 +125,53 @@ def deviation(n: Any, total: Any, square: Any, mode: Any, scale: Any) -> Any:
 
 
 @kernel
+def words(columns: Any, ends: Any) -> Any:
+    """Count, sum (two words) and sum of squares (two words) of one window; `columns` as in `deviations`."""
+    prefix, values, high, low, above = columns
+    lo, hi, skip, extra = ends
+    n = hi - lo
+    total = prefix[hi] - prefix[lo]
+    h, l = subtract(high[hi], low[hi], high[lo], low[lo])
+    if skip >= 0:
+        n -= 1
+        total -= values[skip]
+        a = magnitude(values[skip])
+        sh, sl = multiply(a, a)
+        h, l = subtract(h, l, sh, sl)
+    if extra >= 0:
+        n += 1
+        total += values[extra]
+        a = magnitude(values[extra])
+        sh, sl = multiply(a, a)
+        h, l = add(h, l, sh, sl)
+    th, tl = widen(total)
+    if above.size:
+        th, tl = wide_total(prefix, above, ends)
+    return n, th, tl, h, l
+
+
+@kernel
 def deviations(rows: Any, window: Any, columns: Any, mode: Any, scale: Any, out: Any) -> Any:
     """Variances. `columns` = (prefix, values, high and low prefix of squares, above); `out` = (real, state).
 
     `above`: the upper words of the prefix sums where a sum may pass 64 bits, else empty. Returns how many states are 2.
     """
     lo, hi, skip, extra = window
-    prefix, values, high, low, above = columns
     real, state = out
     undone = 0
     for j in range(rows.size):
-        n = hi[j] - lo[j]
-        total = prefix[hi[j]] - prefix[lo[j]]
-        h, l = subtract(high[hi[j]], low[hi[j]], high[lo[j]], low[lo[j]])
-        if skip[j] >= 0:
-            n -= 1
-            total -= values[skip[j]]
-            a = magnitude(values[skip[j]])
-            sh, sl = multiply(a, a)
-            h, l = subtract(h, l, sh, sl)
-        if extra[j] >= 0:
-            n += 1
-            total += values[extra[j]]
-            a = magnitude(values[extra[j]])
-            sh, sl = multiply(a, a)
-            h, l = add(h, l, sh, sl)
-        th, tl = widen(total)
-        if above.size:
-            th, tl = wide_total(prefix, above, (lo[j], hi[j], skip[j], extra[j]))
+        n, th, tl, h, l = words(columns, (lo[j], hi[j], skip[j], extra[j]))
         real[rows[j]], state[rows[j]] = deviation(n, (th, tl), (h, l), mode, scale)
         undone += state[rows[j]] == 2
     return undone
 
 
 @kernel
-def parts(rows: Any, window: Any, columns: Any, above: Any, out: Any) -> None:
-    """The words (count, sum, squares) of each window, as `late.late_parts` gives them; `above` as in `deviations`."""
+def parts(rows: Any, window: Any, columns: Any, out: Any) -> None:
+    """The words (count, sum, squares) of each window, as `late.late_parts` gives them; `columns` as in `deviations`."""
     lo, hi, skip, extra = window
-    prefix, values, high, low = columns
     for j in range(rows.size):
-        n = hi[j] - lo[j]
-        total = prefix[hi[j]] - prefix[lo[j]]
-        h, l = subtract(high[hi[j]], low[hi[j]], high[lo[j]], low[lo[j]])
-        if skip[j] >= 0:
-            n -= 1
-            total -= values[skip[j]]
-            a = magnitude(values[skip[j]])
-            sh, sl = multiply(a, a)
-            h, l = subtract(h, l, sh, sl)
-        if extra[j] >= 0:
-            n += 1
-            total += values[extra[j]]
-            a = magnitude(values[extra[j]])
-            sh, sl = multiply(a, a)
-            h, l = add(h, l, sh, sl)
-        th, tl = widen(total)
-        if above.size:
-            th, tl = wide_total(prefix, above, (lo[j], hi[j], skip[j], extra[j]))
+        n, th, tl, h, l = words(columns, (lo[j], hi[j], skip[j], extra[j]))
         out[j, 0], out[j, 1], out[j, 2], out[j, 3], out[j, 4] = np.uint64(n), th, tl, h, l
 
 

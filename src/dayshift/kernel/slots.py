@@ -169,13 +169,12 @@ def _settle_by_python(slot: Slot, out: Output, rows: Any, parts: Any) -> None:
 
 
 def _deviate(slot: Slot, column: Material, out: Output, rows: Any, window: Window) -> None:
-    columns = (column.prefix, column.placed, *column.squares)
-    above = column.high
+    columns = (column.prefix, column.placed, *column.squares, column.high)
     scale = numbers.fixed_point(slot.scale)
     target = (out.real[0], out.valid[0])
-    if folds.deviations(rows, window, (*columns, above), MODES[slot.aggregate], scale, target):
+    if folds.deviations(rows, window, columns, MODES[slot.aggregate], scale, target):
         parts = np.zeros((rows.size, 5), np.uint64)
-        folds.parts(rows, window, columns, above, parts)
+        folds.parts(rows, window, columns, parts)
         _settle_by_python(slot, out, rows, parts)
 
 
