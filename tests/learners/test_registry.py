@@ -264,3 +264,13 @@ def test_an_alias_is_read_without_mlflow(registry: Registry, model: Model, monke
 
 def unreadable(*_: object) -> int:
     raise sqlite3.OperationalError("database is locked")
+
+
+def test_the_client_prints_nothing_to_stdout() -> None:
+    """Against a server it would print links among the results, and spoil `--json`."""
+    from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
+
+    from dayshift.learners.registry import _quiet_mlflow
+
+    _quiet_mlflow()
+    assert MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get()

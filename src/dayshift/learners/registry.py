@@ -294,6 +294,7 @@ def _quiet_mlflow() -> type[MlflowClient]:
         "DO_NOT_TRACK": "true",
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout is for results
     }.items():
         os.environ.setdefault(name, value)
     from mlflow.tracking import MlflowClient
