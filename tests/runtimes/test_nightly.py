@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -217,21 +216,16 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost_or_doubled(tmp_path:
     chance, kills = random.Random(5), 0
     for day in range(3):
         shop.write_day(day)
-        started = time.monotonic()
-        subprocess.run(
-            [sys.executable, "-c", RUN, shop.root, shop.night(day).isoformat()], check=False, timeout=120
-        ) if (day == 0) else None
-        whole = max(time.monotonic() - started, 2.0) if day == 0 else 4.0
-        for _ in range(4 if day else 0):
+        for latest in (0.2, 1.0, 2.0, 3.0):  # seconds; a run takes about two, and the first is never over by then
             child = subprocess.Popen([sys.executable, "-c", RUN, shop.root, shop.night(day).isoformat()])
             try:
-                child.wait(timeout=chance.uniform(0.5, 1.0) * whole)
+                child.wait(timeout=chance.uniform(0.5, 1.0) * latest)
             except subprocess.TimeoutExpired:
                 os.kill(child.pid, signal.SIGKILL)
                 child.wait()
                 kills += 1
         nightly.run(shop.open(), shop.night(day))
-    assert kills
+    assert kills >= 3
     for kind in ("features", "labels", "predictions"):
         disturbed, undisturbed = (getattr(each.open(), kind) for each in (shop, calm))
         assert disturbed.exists == undisturbed.exists
