@@ -1,0 +1,1 @@
+"""Which pipeline a team needs, measured from its own history."""
