@@ -1,0 +1,184 @@
+"""From evidence to the answer: five factors, the cheapest sufficient design, and what to switch on first.
+
+There is no score and no weight: each factor is read from its own evidence, and the design is the list of the
+capabilities that are needed. What the team can operate changes the order of steps and a remark, never a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dayshift.adviser.evidence import BATCH, MLOPS, NEEDED, NOT_NEEDED, UNDECIDED, Advice, Factor, Part
+from dayshift.adviser.parts import (
+    ENDPOINT,
+    HOURLY,
+    LABELS,
+    MONITORING,
+    RETRAINING,
+    SPARK,
+    STREAMING,
+    Terms,
+    parts,
+)
+from dayshift.adviser.say import DAY_US
+
+HEADROOM = 3.0
+"""How many times today's need a nightly machine should carry; a proposal, printed as an assumption."""
+_READ = {NEEDED: MLOPS, NOT_NEEDED: BATCH, UNDECIDED: UNDECIDED}
+_BY_CRON = (LABELS, MONITORING, RETRAINING)
+"""Parts that a nightly pipeline carries without anything that runs all day."""
+_DOES = {
+    LABELS: "get labels sooner: {evidence}",
+    MONITORING: "watch inputs and predictions every night: {evidence}",
+    RETRAINING: "retrain on a calendar, by `dayshift schedule` and `[schedule] train`: {evidence}",
+    HOURLY: "compute features every hour, by `[schedule] run`: {evidence}",
+    STREAMING: "compute features as events come: {evidence}",
+    ENDPOINT: "answer over HTTP: {evidence}",
+    SPARK: "move to several machines: {evidence}",
+}
+
+
+def decide(evidence: Advice, terms: Terms) -> Advice:
+    """The advice with its factors, parts, design, path and headline, judged under these terms.
+
+    >>> decide(Advice(pipeline="fraud", at=0, headline=""), Terms()).headline.startswith("Not enough evidence")
+    True
+    """
+    if evidence.stopped_by:
+        first = evidence.stopped_by[0]
+        headline = f"No advice: '{first.column}' looks like a leak ({first.kind})"
+        return replace(evidence, headline=headline, factors=(), parts=(), design="", path=())
+    found = parts(evidence, terms)
+    by_name = {part.name: part for part in found}
+    wanted = [part for part in found if part.verdict == NEEDED]
+    return replace(
+        evidence,
+        parts=found,
+        factors=_factors(evidence, by_name, terms),
+        design=_design(wanted),
+        path=_path(found),
+        headline=_headline(evidence, found, wanted),
+    )
+
+
+def _factors(evidence: Advice, by_name: Mapping[str, Part], terms: Terms) -> tuple[Factor, ...]:
+    return (
+        _velocity(evidence, by_name, terms),
+        _from_part("update frequency", "Model update frequency", by_name[RETRAINING]),
+        _from_part("monitoring", "Monitoring and observability", by_name[MONITORING]),
+        _team(evidence, by_name),
+        _from_part("growth", "Growth and scale", by_name[SPARK]),
+    )
+
+
+def _from_part(name: str, title: str, part: Part) -> Factor:
+    return Factor(name, title, _READ[part.verdict], part.evidence, part.changes)
+
+
+def _velocity(evidence: Advice, by_name: Mapping[str, Part], terms: Terms) -> Factor:
+    streaming, hourly, endpoint = by_name[STREAMING], by_name.get(HOURLY), by_name[ENDPOINT]
+    volume, growth = evidence.volume, evidence.growth
+    said = streaming.evidence
+    if volume is not None:
+        rate = f"{volume.events / max(volume.days, 1e-9):,.0f} events a day, busiest minute {volume.peak_minute:.3g}/s"
+        said = f"{rate}; {said}"
+    room = next((each.headroom for each in growth.saturations if each.component == "nightly"), None) if growth else None
+    if NEEDED in (streaming.verdict, endpoint.verdict, hourly.verdict if hourly else UNDECIDED):
+        verdict = MLOPS
+    elif room is not None and room < 1:
+        verdict, said = MLOPS, f"{said}; the night is too short: {room:.2g} times its need"
+    elif streaming.verdict == NOT_NEEDED and (room is None or room >= HEADROOM):
+        verdict = BATCH
+    else:
+        verdict = UNDECIDED
+    changes = streaming.changes
+    if terms.deadline_us is None or terms.deadline_us >= DAY_US:
+        changes += "; an answer needed sooner than a night would"
+    return Factor("velocity", "Data volume and velocity", verdict, said, changes)
+
+
+def _team(evidence: Advice, by_name: Mapping[str, Part]) -> Factor:
+    title, change = "Team and tooling", "the profile in [team], and what stands in the repository"
+    team = evidence.team
+    if team is None or not team.declared:
+        found = sum(bool(skill.found) for skill in team.skills) if team else 0
+        said = f"no [team] is declared; the repository shows {found} of {len(team.skills) if team else 0} abilities"
+        return Factor("team", title, UNDECIDED, said, "declare [team] in dayshift.toml")
+    wanted = [part for part in by_name.values() if part.verdict == NEEDED and part.name not in (LABELS,)]
+    hard = [part.name for part in wanted if part.operable is False]
+    if hard:
+        return Factor("team", title, BATCH, f"needed, but not operable by this team yet: {', '.join(hard)}", change)
+    able = [option.option for option in team.options if option.operable]
+    asked = "all that is needed" if wanted else "nothing new is needed"
+    verdict = MLOPS if any(part.name not in _BY_CRON for part in wanted) else BATCH
+    said = (
+        f"{asked} is operable by this team"
+        if wanted
+        else f"{asked}; operable would be: {', '.join(able) or 'nothing more'}"
+    )
+    return Factor("team", title, verdict, said, change)
+
+
+def _design(wanted: Sequence[Part]) -> str:
+    names = [part.name for part in wanted]
+    always_on = [name for name in names if name not in (*_BY_CRON, HOURLY)]
+    base = "a nightly run on one machine" if SPARK not in names else "a run on several machines (Spark)"
+    if HOURLY in names:
+        base = base.replace("nightly", "hourly")
+    with_ = [
+        text
+        for name, text in (
+            (MONITORING, "monitoring of each night"),
+            (RETRAINING, "retraining on a calendar"),
+            (STREAMING, "features computed as events come"),
+            (ENDPOINT, "an endpoint that answers"),
+            (LABELS, "labels brought in sooner"),
+        )
+        if name in names
+    ]
+    text = base + (f", with {', '.join(with_)}" if with_ else ", as it is")
+    return text if always_on else f"{text}; nothing that runs all day"
+
+
+def _path(found: Sequence[Part]) -> tuple[str, ...]:
+    """What to switch on, cheapest and easiest to take back first; by net gain where prices were declared."""
+    order = (LABELS, MONITORING, RETRAINING, HOURLY, STREAMING, ENDPOINT, SPARK)
+    steps = [part for part in found if part.verdict == NEEDED or part.insurance]
+    if all(part.price is not None for part in steps):
+        steps = sorted(steps, key=lambda part: -part.price.net[1] if part.price else 0.0)
+    else:
+        steps = sorted(steps, key=lambda part: (order.index(part.name), part.name))
+    made = []
+    for part in steps:
+        text = _DOES[part.name].format(evidence=part.evidence)
+        if part.insurance:
+            text = f"if you like, as insurance, {text}"
+        if part.operable is False:
+            text += " (this team cannot operate it yet)"
+        if part.price is not None and part.price.net[2] < 0:
+            text += " (at the declared prices it does not pay)"
+        made.append(text)
+    return tuple(made)
+
+
+def _headline(evidence: Advice, found: Sequence[Part], wanted: Sequence[Part]) -> str:
+    open_ = [part.name for part in found if part.verdict == UNDECIDED and not part.insurance]
+    settled = len(found) - len(open_)
+    if settled == 0 or (evidence.skill is None and not wanted):
+        return "Not enough evidence yet: nothing that would justify a move could be measured"
+    names = [part.name for part in wanted]
+    heavy = [name for name in names if name not in _BY_CRON]
+    if heavy:
+        said = f"Move towards MLOps for {_and(heavy)}"
+        light = [name for name in names if name in _BY_CRON]
+        said += f"; {_and(light)} fit in the nightly run" if light else ""
+    elif names:
+        said = f"The traditional batch pipeline suffices; add {_and(names)}"
+    else:
+        said = "The traditional batch pipeline suffices as it is"
+    return f"{said}; still open: {_and(open_)}" if open_ else said
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
