@@ -15,12 +15,10 @@ def number(value: float, *, sign: bool = True) -> str:
     """A metric's value or difference in three or more digits that matter, never with an exponent.
 
     >>> number(0.01523), number(-12.345), number(0.5, sign=False)
-    ('+0.015', '-12.3', '0.500')
+    ('+0.0152', '-12.3', '0.500')
     """
     size = abs(value)
-    digits = 0 if size >= 1000 else 1 if size >= 10 else 2 if size >= 1 else 3
-    if 0 < size < 0.01:
-        digits = 4
+    digits = 0 if size >= 1000 else 1 if size >= 10 else 2 if size >= 1 else 3 if size >= 0.1 else 4
     return f"{value:{'+' if sign else ''},.{digits}f}"
 
 
@@ -28,7 +26,7 @@ def gain(found: Gain | None, metric: str = "") -> str:
     """A gain with its interval and how many weeks it stands on.
 
     >>> gain(Gain(0.015, 0.011, 0.019, (0.014, 0.016), (0, 1)), "roc_auc")
-    '+0.015 roc_auc [+0.011, +0.019] in 2 weeks'
+    '+0.0150 roc_auc [+0.0110, +0.0190] in 2 weeks'
     """
     if found is None:
         return "not measured"
@@ -40,7 +38,7 @@ def flip(finding: Finding) -> str:
     """At which smallest gain the verdict would be another.
 
     >>> flip(Finding("a", "b", Gain(0.015, 0.011, 0.019, (0.0,), (0,)), 0.01, "needed"))
-    'needed while gains of 0.011 matter, not needed once only gains above 0.019 do'
+    'needed while gains of 0.0110 matter, not needed once only gains above 0.0190 do'
     """
     if finding.gain is None:
         return finding.reasons[0] if finding.reasons else "nothing was measured"

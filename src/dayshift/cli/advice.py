@@ -1,0 +1,94 @@
+"""An advice on one screen: the verdict first, then one line of evidence for each factor."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterable
+from pathlib import Path
+
+from dayshift.adviser import say
+from dayshift.adviser.evidence import Advice, Part
+from dayshift.cli.tables import Table, table
+
+WIDTH = 110
+_MARKS = {"needed": "●", "not needed": "○", "undecided": "?"}
+
+
+def advice_tables(advice: Advice, page: Path | None = None) -> list[Table | str]:
+    """What a person reads first; the rest stands in the page.
+
+    >>> print(advice_tables(Advice(pipeline="fraud", at=0, headline="Wait"))[0])
+    fraud: Wait
+    """
+    made: list[Table | str] = []
+    if not advice.complete:
+        made.append(_wrapped(f"Stopped before its end; missing: {', '.join(advice.unfinished) or 'some replays'}."))
+    made.append(_wrapped(f"{advice.pipeline}: {advice.headline}"))
+    if advice.stopped_by:
+        found = [(each.column, each.kind, each.says, each.hint) for each in advice.stopped_by]
+        return [*made, table("Suspected leaks", ("column", "kind", "what was seen", "hint"), found)]
+    if advice.parts:
+        priced = any(part.price for part in advice.parts)
+        head = ("", "capability", "verdict", "gain", "95 % interval", *(("net a month",) if priced else ()))
+        made.append(table("", head, [_part(part, priced) for part in advice.parts]))
+    if advice.factors:
+        made.append(
+            "\n".join(
+                _wrapped(
+                    f"{number}. {each.title}: {each.verdict}. {each.evidence[:1].upper()}{each.evidence[1:]}", "   "
+                )
+                for number, each in enumerate(advice.factors, 1)
+            )
+        )
+    made += _closing(advice)
+    return made + ([f"report: {page}"] if page else [])
+
+
+def _part(part: Part, priced: bool) -> list[object]:
+    found = part.gain
+    marked = f"{part.verdict} (cheap insurance)" if part.insurance else part.verdict
+    if part.verdict == "needed" and part.operable is False:
+        marked += " (not operable yet)"
+    row: list[object] = [_mark(part.verdict), part.name, marked]
+    row += (
+        ["", ""] if found is None else [say.number(found.mean), f"[{say.number(found.low)}, {say.number(found.high)}]"]
+    )
+    if priced:
+        net = part.price.net if part.price else None
+        row.append("" if net is None else f"{net[1]:,.0f} [{net[0]:,.0f}, {net[2]:,.0f}]")
+    return row
+
+
+def _mark(verdict: str) -> str:
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    return _MARKS[verdict] if "utf" in encoding else verdict[0]
+
+
+def _closing(advice: Advice) -> list[Table | str]:
+    lines = [_wrapped(f"Design: {advice.design}.")] if advice.design else []
+    lines += [_wrapped(f"{'First' if at == 0 else 'Then'}: {step}.") for at, step in enumerate(advice.path[:3])]
+    if advice.skill is not None:
+        lines += _skill(advice)
+    lines += [_wrapped(f"Note: {note}") for note in (*advice.contradictions[:2], *advice.notes[:3])]
+    if advice.assumptions:
+        lines.append(_wrapped(f"Assumed: {'; '.join(advice.assumptions[:3])}."))
+    return ["\n".join(lines)] if lines else []
+
+
+def _skill(advice: Advice) -> Iterable[str]:
+    skill = advice.skill
+    assert skill is not None
+    beaten = [name for name, found in skill.beats.items() if found.verdict != "needed"]
+    if beaten:
+        yield _wrapped(
+            f"Beware: the model is not shown to beat {' and '.join(repr(name) for name in beaten)} "
+            f"({skill.metric} {say.number(skill.value, sign=False)} against "
+            f"{', '.join(say.number(skill.naive[name], sign=False) for name in beaten)})."
+        )
+
+
+def _wrapped(text: str, indent: str = "  ") -> str:
+    width = min(shutil.get_terminal_size((WIDTH, 40)).columns, WIDTH)
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
