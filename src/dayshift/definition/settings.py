@@ -4,13 +4,24 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dayshift.definition import texts
-from dayshift.diagnostics import NotReady, Place
+from dayshift.definition.duration import parse_duration
+from dayshift.diagnostics import NotReady, Place, nearest
 
 Policy = Literal["stop", "ignore", "evolve"]
+Ability = Literal["yes", "no", "partly"]
+CAPABILITIES = (
+    "streaming features",
+    "automatic retraining",
+    "endpoint",
+    "monitoring",
+    "Spark",
+    "faster labels",
+)
+"""What the advice decides about, one by one."""
 
 
 def _refuse(code: str, said: str, hint: str | None) -> None:
@@ -22,6 +33,12 @@ def _length(text: str) -> str:
     said = texts.duration_fault(text)
     if said:
         _refuse("DS202", said, 'write "30m", "6h", "1d" or "1d12h"')
+    return text
+
+
+def _some_length(text: str) -> str:
+    if parse_duration(_length(text)) == 0:
+        _refuse("DS830", f"'{text}' is no time at all", 'write "30m", "6h", "1d" or "1d12h"')
     return text
 
 
@@ -41,8 +58,11 @@ def _timezone(text: str) -> str:
 
 
 Length = Annotated[str, AfterValidator(_length)]
+SomeLength = Annotated[str, AfterValidator(_some_length)]
 Cron = Annotated[str, AfterValidator(_cron)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Section(BaseModel):
@@ -187,6 +207,107 @@ class EngineSettings(_Section):
     """How many threads it uses; all cores when absent."""
 
 
+class AdviseSettings(_Section):
+    """`[advise]`: what `dayshift advise` takes for granted about the decision; everything else it measures.
+
+    What is left out is an assumption, and the advice prints it as one.
+    """
+
+    smallest_gain: Positive | None = None
+    """The smallest gain that matters, in units of the metric; a share of the model's skill when absent."""
+    smallest_gain_share: float = Field(default=0.02, gt=0, lt=1)
+    """That share: of how much better the model is than the best constant prediction."""
+    deadline: SomeLength | None = None
+    """How soon after the question an answer is needed: `200ms`, `1h`; the next morning when absent."""
+    retrain_by_hand: SomeLength = "28d"
+    """How often a person can retrain without any automation."""
+    label_delays: list[Length] | None = None
+    """Shorter delays of the label to be priced: `["1d", "3d"]`; some that suit the declared one when absent."""
+    alarm_budget: Positive = 1.0
+    """How many false alarms in 30 days the team will bear."""
+    detection: Positive = 5.0
+    """An unseen fault matters once its loss, until it is seen, adds up to this many days of the smallest gain."""
+    horizon: SomeLength = "365d"
+    """How far ahead the growth is planned for."""
+    nightly_window: SomeLength = "4h"
+    """How long a nightly run may take."""
+    seconds: int = Field(default=60, ge=1)
+    """How long the advice may take before it stops refining what is undecided."""
+    workers: int = Field(default=2, ge=0)
+    """How many processes replay the history; 0 replays in this one."""
+
+    @model_validator(mode="after")
+    def _asks_for_one_thing(self) -> Self:
+        if {"smallest_gain", "smallest_gain_share"} <= self.model_fields_set and self.smallest_gain is not None:
+            _refuse("DS831", "both smallest_gain and smallest_gain_share say which gain matters", "remove one of them")
+        delays = self.label_delays
+        if delays is not None and len({parse_duration(delay) for delay in delays}) < max(len(delays), 1):
+            said = "names one delay twice" if delays else "is empty"
+            _refuse("DS832", f"label_delays {said}", 'label_delays = ["1d", "3d"]')
+        return self
+
+
+class TeamSettings(_Section):
+    """`[team]`: what the people who would run it can do and have time for; it never weighs in what the history shows.
+
+    An ability is "yes", "no" or "partly"; one that is left out is reported as not declared.
+    """
+
+    hours_a_month: Amount | None = None
+    """How many hours a month the team has for running the pipeline."""
+    on_call: bool | None = None
+    """Whether somebody answers an alarm at night and on weekends."""
+    python: Ability | None = None
+    """Writes and tests Python."""
+    sql: Ability | None = None
+    """Writes SQL, or dbt models."""
+    orchestration: Ability | None = None
+    """Runs jobs on a schedule: cron, Airflow, Prefect, Dagster."""
+    ml_tracking: Ability | None = None
+    """Tracks and versions models: MLflow, DVC."""
+    containers: Ability | None = None
+    """Builds and runs containers."""
+    ci: Ability | None = None
+    """Tests every change on a server before it is used."""
+    streaming: Ability | None = None
+    """Runs streams: Kafka, Flink, Spark."""
+    cloud: Ability | None = None
+    """Runs things in a cloud, with its infrastructure as code."""
+    serving: Ability | None = None
+    """Runs a service that must answer at once."""
+    monitoring: Ability | None = None
+    """Runs dashboards and alarms: Prometheus, Grafana, Evidently."""
+
+
+class ValueSettings(_Section):
+    """`[value]`: what a better prediction is worth and what things cost, in one currency, a month; no price is ever invented."""
+
+    currency: str = Field(default="EUR", min_length=1, max_length=12)
+    """In which the amounts below are."""
+    point: Amount | None = None
+    """What one point (0.01) of the metric is worth a month."""
+    caught_case: Amount | None = None
+    """What one more positive case that is caught is worth."""
+    hour_of_compute: Amount | None = None
+    """What one hour of one processor costs."""
+    hour_of_engineer: Amount | None = None
+    """What one hour of a person's work costs."""
+    infrastructure: dict[str, Amount] = {}
+    """What runs all the time costs a month, by capability: `{ "streaming features" = 400 }`."""
+    migration_months: int = Field(default=12, ge=1)
+    """Over how many months the hours of setting something up are spread."""
+
+    @field_validator("infrastructure")
+    @classmethod
+    def _is_of_a_capability(cls, amounts: dict[str, float]) -> dict[str, float]:
+        for name in amounts:
+            if name not in CAPABILITIES:
+                near = nearest(name, CAPABILITIES)
+                said = f"'{name}' is no capability; there are: {', '.join(sorted(CAPABILITIES, key=str.lower))}"
+                _refuse("DS833", said, f'write "{near}" in place of "{name}"' if near else f'remove "{name}"')
+        return amounts
+
+
 class Settings(_Section):
     """The whole file. Paths are relative to the folder of dayshift.toml."""
 
@@ -202,6 +323,9 @@ class Settings(_Section):
     schedule: ScheduleSettings = ScheduleSettings()
     retention: RetentionSettings = RetentionSettings()
     engine: EngineSettings = EngineSettings()
+    advise: AdviseSettings = AdviseSettings()
+    team: TeamSettings = TeamSettings()
+    value: ValueSettings = ValueSettings()
 
     _places: dict[tuple[str, ...], Place] = PrivateAttr(default_factory=dict)
 
