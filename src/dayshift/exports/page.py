@@ -49,18 +49,23 @@ def figure(value: float) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell | Html]], caption: str) -> Html:
-    """A table; numbers are set to the right."""
+    """A table; numbers are set to the right, and a first cell of text names its row. It scrolls by itself on a phone."""
     listed = [tuple(row) for row in rows]
     counted = [any(_is_number(row[at]) for row in listed) for at in range(len(head))]
     heads = "".join(
         f'<th scope="col"{" class=number" if number else ""}>{escape(name)}</th>'
         for name, number in zip(head, counted, strict=True)
     )
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in listed)
+    body = "".join(f"<tr>{_first(row)}{''.join(_cell(value) for value in row[1:])}</tr>" for row in listed)
     return Html(
-        f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>'
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}"><table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _first(row: Sequence[Cell | Html]) -> str:
+    named = bool(row) and not _is_number(row[0])
+    return f'<th scope="row">{show(row[0])}</th>' if named else "".join(_cell(value) for value in row[:1])
 
 
 def _cell(value: Cell | Html) -> str:
@@ -108,20 +113,22 @@ def line(points: Sequence[tuple[str, float]], title: str, unit: str) -> Html:
         f"between {figure(low)} and {figure(high)}{f' {unit}' if unit else ''}, {len(points)} points"
     )
     return Html(
-        f'<figure><figcaption>{escape(says)}</figcaption><svg viewBox="0 0 600 120" role="img" '
+        f'<figure><figcaption>{escape(says)}</figcaption><svg class="spark" viewBox="0 0 600 120" role="img" '
         f'preserveAspectRatio="none" aria-label="{escape(says)}"><path d="{path}"/></svg></figure>'
     )
 
 
-def section(title: str, *parts: Html | str | None) -> Html:
+def section(title: str, *parts: Html | str | None, anchor: str = "") -> Html:
     """A part of the page under a heading; absent parts are left out, and so is a section of none."""
+    name = f' id="{escape(anchor)}"' if anchor else ""
     inside = "".join(part.text if isinstance(part, Html) else f"<p>{escape(part)}</p>" for part in parts if part)
-    return Html(f"<section><h2>{escape(title)}</h2>{inside}</section>" if inside else "")
+    return Html(f"<section{name}><h2>{escape(title)}</h2>{inside}</section>" if inside else "")
 
 
-def page(title: str, lead: str, *parts: Html) -> str:
-    """The whole page as text."""
-    style = resources.files("dayshift.exports").joinpath("page.css").read_text(encoding="utf-8")
+def page(title: str, lead: str, *parts: Html, styles: Sequence[str] = ()) -> str:
+    """The whole page as text; `styles` are further style sheets of this folder."""
+    folder = resources.files("dayshift.exports")
+    style = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in ("page.css", *styles))
     body = "".join(part.text for part in parts)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

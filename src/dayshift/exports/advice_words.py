@@ -1,0 +1,246 @@
+"""How the advice's numbers and verdicts are written: with sign, unit and interval, and a dash where there is no number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from html import escape
+from typing import Any
+
+from dayshift.adviser.evidence import Finding, Gain
+from dayshift.exports.charts import shape_of, style_of
+from dayshift.exports.page import Html
+from dayshift.exports.scales import EARLIEST_US, LATEST_US, finite
+
+DASH = "–"
+UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000))
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number with that many digits that matter, a dash for none.
+
+    >>> number(0.71534), number(1234567.0), number(float("nan")), number(-2.5), number(5)
+    ('0.715', '1,234,567', '–', '−2.5', '5')
+    """
+    known = finite(value)
+    if known is None:
+        return DASH
+    if abs(known) >= 10**15:
+        return f"{known:.3g}".replace("-", "−")
+    if known == 0 or abs(known) >= 10 ** (digits - 1):
+        return f"{known:,.0f}".replace("-", "−")
+    if abs(known) < 1e-6:
+        return f"{known:.1e}".replace("-", "−")
+    decimals = digits - 1 - math.floor(math.log10(abs(known)))
+    text = f"{known:.{decimals}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def signed(value: Any, decimals: int) -> str:
+    """A difference with its sign.
+
+    >>> signed(0.0591, 3), signed(-0.002, 3), signed(0.0, 3), signed(None, 3)
+    ('+0.059', '−0.002', '0.000', '–')
+    """
+    known = finite(value)
+    if known is None:
+        return DASH
+    text = f"{known:+,.{decimals}f}" if abs(known) < 10**15 else f"{known:+.3g}"
+    return text[1:] if not any(digit in text for digit in "123456789") else text.replace("-", "−")
+
+
+def decimals_for(*widths: Any) -> int:
+    """How many decimals an interval of that half width deserves: two digits of it.
+
+    >>> decimals_for(0.0056), decimals_for(120.0), decimals_for(None)
+    (4, 0, 3)
+    """
+    known = [abs(width) for width in (finite(value) for value in widths) if width]
+    return 3 if not known else min(max(1 - math.floor(math.log10(max(known))), 0), 6)
+
+
+def interval(low: Any, mean: Any, high: Any) -> str:
+    """A difference with its interval.
+
+    >>> interval(0.0524, 0.0591, 0.0658)
+    '+0.0591 [+0.0524, +0.0658]'
+    """
+    half = [abs(edge - middle) for edge, middle in ((finite(low), finite(mean)), (finite(high), finite(mean))) if edge is not None and middle is not None]
+    decimals = decimals_for(*(half or [mean]))
+    if finite(mean) is None:
+        return DASH
+    if finite(low) is None and finite(high) is None:
+        return signed(mean, decimals)
+    return f"{signed(mean, decimals)} [{signed(low, decimals)}, {signed(high, decimals)}]"
+
+
+def gain_text(gain: Gain | None) -> str:
+    """A gain with its interval."""
+    return interval(gain.low, gain.mean, gain.high) if gain else DASH
+
+
+def plain_interval(low: Any, mean: Any, high: Any, unit: str = "") -> str:
+    """An amount without sign, with its interval.
+
+    >>> plain_interval(1, 2.5, 4, "d")
+    '2.5 d [1, 4]'
+    """
+    if finite(mean) is None:
+        return DASH
+    edges = "" if finite(low) is None and finite(high) is None else f" [{number(low)}, {number(high)}]"
+    return f"{number(mean)}{' ' + unit if unit else ''}{edges}"
+
+
+def percent(value: Any, decimals: int = 0) -> str:
+    """A share as per cent.
+
+    >>> percent(0.345), percent(None)
+    ('34 %', '–')
+    """
+    known = finite(value)
+    return DASH if known is None else f"{100 * known:,.{decimals}f} %".replace("-", "−")
+
+
+def day(us: Any) -> str:
+    """A time in microseconds as its day.
+
+    >>> day(1_388_534_400_000_000), day(None)
+    ('2014-01-01', '–')
+    """
+    known = finite(us)
+    if known is None or not EARLIEST_US <= known <= LATEST_US - 86_400_000_000:
+        return DASH
+    return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=known):%Y-%m-%d}"
+
+
+def length(us: Any) -> str:
+    """A duration in its largest fitting unit.
+
+    >>> length(604_800_000_000), length(90_000_000), length(None)
+    ('7 d', '1.5 min', '–')
+    """
+    known = finite(us)
+    if known is None:
+        return DASH
+    for unit, size in UNITS:
+        if abs(known) >= size:
+            return f"{number(known / size)} {unit}"
+    return f"{number(known)} µs"
+
+
+def size(count: Any) -> str:
+    """Bytes in the unit that can be read.
+
+    >>> size(1_500_000), size(None)
+    ('1.5 MB', '–')
+    """
+    known = finite(count)
+    if known is None:
+        return DASH
+    for unit, many in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if abs(known) >= many:
+            return f"{number(known / many)} {unit}"
+    return f"{number(known)} B"
+
+
+def days(value: Any) -> str:
+    """Days until something is seen; none means not seen."""
+    known = finite(value)
+    return "not seen" if known is None else f"{number(known, 2)} d"
+
+
+def weeks(value: Any) -> str:
+    """A cadence in weeks as people say it.
+
+    >>> weeks(1), weeks(4), weeks(1 / 7), weeks(13), weeks(None)
+    ('weekly', 'every 4 weeks', 'daily', 'every 13 weeks', 'none')
+    """
+    known = finite(value)
+    if known is None:
+        return "none"
+    if abs(known - 1) < 1e-6:
+        return "weekly"
+    return "daily" if abs(known - 1 / 7) < 0.01 else f"every {number(known)} weeks"
+
+
+_SIGNS = {
+    "disc": '<circle class="full" cx="8" cy="8" r="6.5"/><path class="sign" d="M4.8 8.3l2.2 2.2 4.2-4.6"/>',
+    "ring": '<circle cx="8" cy="8" r="6.2"/><path d="M5 8h6"/>',
+    "diamond": '<path d="M8 1.2l6.8 6.8-6.8 6.8-6.8-6.8z"/><path d="M6.4 6.8c.1-2 3.2-2 3.2 0 0 1.2-1.6 1.1-1.6 2.3M8 10.6v1"/>',
+}
+
+
+def verdict(word: str) -> Html:
+    """A verdict as word and shape: a full disc with a tick, a ring with a bar, a diamond with a question mark."""
+    if not word:
+        return Html(DASH)
+    sign = _SIGNS.get(shape_of(word), "")
+    icon = f'<svg class="mark" viewBox="0 0 16 16" aria-hidden="true" focusable="false">{sign}</svg>'
+    return Html(f'<span class="verdict {style_of(word)}">{icon}{escape(word)}</span>')
+
+
+def listed(items: Iterable[str], kind: str = "ul") -> Html | None:
+    """A list of sentences, nothing if there are none."""
+    made = "".join(f"<li>{escape(str(item))}</li>" for item in items if item)
+    return Html(f"<{kind}>{made}</{kind}>") if made else None
+
+
+def paragraph(text: str, style: str = "") -> Html | None:
+    """A sentence of its own class, nothing if it is empty."""
+    return Html(f'<p class="{style}">{escape(text)}</p>' if style else f"<p>{escape(text)}</p>") if text else None
+
+
+def heading(text: str, mark: Html | None = None) -> Html:
+    """A heading of the third order, with a verdict beside it."""
+    return Html(f"<h3>{escape(text)}{': ' + mark.text if mark else ''}</h3>")
+
+
+def definitions(pairs: Mapping[str, object]) -> Html | None:
+    """Names and values as a list; nested ones are flattened by a colon."""
+    made = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in _flat(pairs))
+    return Html(f"<dl>{made}</dl>") if made else None
+
+
+def _flat(pairs: Mapping[str, object], before: str = "") -> list[tuple[str, str]]:
+    made: list[tuple[str, str]] = []
+    for name, value in pairs.items():
+        title = f"{before}{str(name).replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            made.extend(_flat(value, f"{title}: "))
+        else:
+            made.append((title, _plain(value)))
+    return made
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(_plain(one) for one in value) or DASH
+    if value is None or finite(value) is not None or isinstance(value, float):
+        return number(value, 4)
+    return str(value)
+
+
+def unfold(title: str, *parts: Html | str | None) -> Html:
+    """What is shown when somebody asks for it; works without a script and by keyboard."""
+    inside = "".join(part.text if isinstance(part, Html) else f"<p>{escape(part)}</p>" for part in parts if part)
+    return Html(f"<details><summary>{escape(title)}</summary>{inside}</details>" if inside else "")
+
+
+def meaning(finding: Finding | None) -> str:
+    """What a finding says, as the end of a sentence: verdict, the values at which it would turn, and what is missing."""
+    if finding is None or finding.gain is None:
+        return " ".join(finding.reasons) if finding else ""
+    low, high = finding.gain.low, finding.gain.high
+    decimals = decimals_for(finding.gain.half)
+    if finding.verdict == "needed":
+        return f"It is needed as long as gains of {signed(low, decimals)} matter."
+    if finding.verdict == "not needed":
+        return f"It is not needed unless gains below {signed(high, decimals)} matter."
+    more = f" About {finding.weeks_needed} weeks would settle it." if finding.weeks_needed else ""
+    turn = f"It is needed if gains of {signed(low, decimals)} already matter, and not if only gains above {signed(high, decimals)} do."
+    return " ".join([*(f"{reason.rstrip('.')}." for reason in finding.reasons), turn]) + more

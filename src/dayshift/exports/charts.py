@@ -1,0 +1,412 @@
+"""A small kit of charts: pure functions from numbers to inline SVG text, without a library and without a script.
+
+The idea: a chart is a list of layers on two axes, or a list of rows with intervals. Each is drawn twice, for a wide page and
+for a phone, because a drawing that is only shrunk can't be read at 360 px; the style sheet shows one of the two. Colours,
+line widths and fonts are classes of `charts.css`, so one drawing serves light, dark and print. Each drawing has a title and
+a description that holds its numbers as text. Numbers that are absent or not finite are left out, never drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+
+from dayshift.exports.page import Html
+from dayshift.exports.scales import LARGEST, Axis, Scale, finite
+
+WIDE, NARROW = 800, 344
+"""Widths of the two drawings, in the pixels they are meant for."""
+
+Draw = Callable[[int], tuple[float, str]]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of an interval chart: its name, its interval, its verdict (gives the mark's shape) and a text beside it."""
+
+    name: str
+    low: float | None
+    mean: float | None
+    high: float | None
+    says: str = ""
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through (x, y), with its name written at its end."""
+
+    points: Sequence[tuple[float, float]]
+    style: str = "main"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Band:
+    """An interval along x: (x, low, high)."""
+
+    points: Sequence[tuple[float, float, float]]
+    style: str = "main"
+
+
+@dataclass(frozen=True)
+class Stems:
+    """A thin line from the x axis up to each (x, y)."""
+
+    points: Sequence[tuple[float, float]]
+    style: str = "main"
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """A point with its interval, marked by shape and named beside it."""
+
+    x: float
+    low: float
+    y: float
+    high: float
+    name: str = ""
+    shape: str = "disc"
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line across the plot with its name."""
+
+    y: float
+    name: str
+    style: str = "level"
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A horizontal band across the plot with its name."""
+
+    low: float
+    high: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A vertical line with its name above the plot."""
+
+    x: float
+    name: str
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Single points marked by shape."""
+
+    points: Sequence[tuple[float, float]]
+    shape: str = "triangle"
+
+
+Layer = Line | Band | Stems | Whisker | Level | Zone | Moment | Marks
+
+
+def shape_of(verdict: str) -> str:
+    """The mark of a verdict, so that nobody needs colours: a full disc, a ring, a diamond.
+
+    >>> shape_of("needed"), shape_of("not needed"), shape_of("undecided"), shape_of("")
+    ('disc', 'ring', 'diamond', 'disc')
+    """
+    known = {"not needed": "ring", "batch": "ring", "undecided": "diamond"}
+    return known.get(verdict, "disc")
+
+
+def style_of(verdict: str) -> str:
+    """The class that colours a verdict."""
+    known = {"needed": "needed", "mlops": "needed", "not needed": "spared", "batch": "spared", "undecided": "open"}
+    return known.get(verdict, "plain")
+
+
+def drawing(name: str, title: str, says: str, draw: Draw) -> Html:
+    """Both drawings of a chart; `name` makes the ids of the page unique, `draw(width)` gives height and content."""
+    made = []
+    for kind, width in (("wide", WIDE), ("narrow", NARROW)):
+        height, inside = draw(width)
+        ids = f"{name}-{kind}"
+        made.append(
+            f'<svg class="chart {kind}" viewBox="0 0 {width} {height:g}" role="img" '
+            f'aria-labelledby="{ids}-t" aria-describedby="{ids}-d"><title id="{ids}-t">{escape(title)}</title>'
+            f'<desc id="{ids}-d">{escape(says)}</desc>{inside}</svg>'
+        )
+    return Html("".join(made))
+
+
+def intervals(name: str, title: str, rows: Sequence[Row], axis: str, zone: float | None = None, *, mark: Level | None = None) -> Html:
+    """Rows of intervals on one axis, zero drawn strong; `zone` shades everything that is too small to matter around zero,
+    `mark` draws one further vertical line with its name. Empty if no row has a mean."""
+    drawn = [row for row in rows if finite(row.mean) is not None]
+    if not drawn:
+        return Html("")
+    edge = finite(zone)
+    says = "; ".join(_said(row) for row in drawn) + (f"; too small to matter: below {edge:.3g}" if edge else "")
+    values = [0.0, *(value for row in drawn for value in _span(row)), *((edge, -edge) if edge else ())]
+    mark = mark if mark and finite(mark.y) is not None else None
+    if mark:
+        values.append(mark.y)
+        says += f"; {mark.name}: {mark.y:.3g}"
+    across = Axis(axis, min(values), max(values)).padded(0.06)
+    return drawing(name, title, f"{axis}. {says}.", lambda width: _rows(drawn, across, edge, mark, width))
+
+
+def _span(row: Row) -> tuple[float, float, float]:
+    mean = finite(row.mean) or 0.0
+    low, high = finite(row.low), finite(row.high)
+    return (min(low, mean) if low is not None else mean), mean, (max(high, mean) if high is not None else mean)
+
+
+def _said(row: Row) -> str:
+    return f"{row.name}: {row.says}" if row.says else f"{row.name}: {finite(row.mean) or 0.0:.3g}"
+
+
+def _rows(rows: Sequence[Row], axis: Axis, edge: float | None, mark: Level | None, width: int) -> tuple[float, str]:
+    phone = width < WIDE / 2
+    each, top = (46.0, 22.0) if phone else (34.0, 24.0)
+    names = 4.0 if phone else min(max(text_width(row.name) for row in rows) + 20, 250.0)
+    texts = 4.0 if phone else min(max(text_width(_aside(row)) for row in rows) + 20, 270.0)
+    bottom = top + each * len(rows)
+    across = Scale(axis.low, axis.high, names + 6, width - texts - 6)
+    made = []
+    if edge:
+        left, right = across(-edge), across(edge)
+        made.append(f'<rect class="zone" x="{left:.1f}" y="{top:g}" width="{right - left:.1f}" height="{bottom - top:g}"/>')
+        made.append(_text(_inside((left + right) / 2, 150, width), top - 8, "too small to matter", "note", "middle"))
+    made.append(_x_axis(axis, across, (top, bottom), phone=phone))
+    made.append(f'<line class="zero" x1="{across(0):.1f}" x2="{across(0):.1f}" y1="{top:g}" y2="{bottom:g}"/>')
+    if mark:
+        x = across(mark.y)
+        made.append(f'<line class="level" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4:g}" y2="{bottom:g}"/>')
+        made.append(_text(_inside(x, text_width(mark.name), width), top - 8, mark.name, "note", "middle"))
+    for at, row in enumerate(rows):
+        y = top + each * (at + (0.7 if phone else 0.5))
+        made.append(_row(row, across, y, phone=phone, width=width))
+    return bottom + 46, "".join(made)
+
+
+def _row(row: Row, across: Scale, y: float, *, phone: bool, width: int) -> str:
+    low, mean, high = (across(value) for value in _span(row))
+    style = style_of(row.verdict)
+    bar = f'<line class="bar {style}" x1="{low:.1f}" x2="{high:.1f}" y1="{y:g}" y2="{y:g}"/>' if high > low else ""
+    ends = "".join(
+        f'<line class="bar {style}" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 4:g}" y2="{y + 4:g}"/>' for x in (low, high) if bar
+    )
+    words = _text(4, y - 17 if phone else y + 4.5, row.name, "name")
+    aside = _text(width - 4, y - 17 if phone else y + 4.5, _aside(row), "value", "end")
+    return f"<g>{bar}{ends}{symbol(shape_of(row.verdict), mean, y, style)}{words}{aside}</g>"
+
+
+def _aside(row: Row) -> str:
+    return row.says
+
+
+def _inside(x: float, wide: float, width: int) -> float:
+    """Where to centre a text of that width so that it stays in the drawing."""
+    return min(max(x, wide / 2 + 2), width - wide / 2 - 2)
+
+
+def symbol(shape: str, x: float, y: float, style: str = "plain", size: float = 5.5) -> str:
+    """A mark at a place: disc, ring, diamond, square or triangle."""
+    if shape in ("disc", "ring"):
+        return f'<circle class="{shape} {style}" cx="{x:.1f}" cy="{y:.1f}" r="{size:g}"/>'
+    corners = {
+        "diamond": ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0)),
+        "triangle": ((-1, -1.1), (1, -1.1), (0, 0.8)),
+        "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
+    }[shape]
+    points = " ".join(f"{x + size * dx:.1f},{y + size * dy:.1f}" for dx, dy in corners)
+    return f'<polygon class="{shape} {style}" points="{points}"/>'
+
+
+def text_width(text: str, size: float = 13) -> float:
+    """About how wide a text will be, in pixels; fonts differ, so this is on the wide side."""
+    return 0.58 * size * len(text)
+
+
+def _text(x: float, y: float, text: str, style: str, anchor: str = "start") -> str:
+    place = f' text-anchor="{anchor}"' if anchor != "start" else ""
+    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}"{place}>{escape(text)}</text>'
+
+
+def _x_axis(axis: Axis, across: Scale, plot: tuple[float, float], *, phone: bool) -> str:
+    top, bottom = plot
+    room = abs(across.end - across.start)
+    made = []
+    free = -math.inf
+    for value, label in axis.ticks(max(2, int(room / (62 if phone else 80)))):
+        x = across(value)
+        made.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top:g}" y2="{bottom:g}"/>')
+        lines = label.split("\n")
+        wide = max(text_width(one, 12) for one in lines)
+        if x - wide / 2 < free:
+            continue
+        free = x + wide / 2 + 3
+        made.extend(_text(x, bottom + 17 + 15 * at, one, "tick", "middle") for at, one in enumerate(lines))
+    rows = max((label.count("\n") for _, label in axis.ticks(4)), default=0)
+    made.append(_text((across.start + across.end) / 2, bottom + 37 + 15 * rows, axis.title, "title", "middle"))
+    return "".join(made)
+
+
+def plot(name: str, title: str, says: str, axes: tuple[Axis, Axis], layers: Sequence[Layer], height: float = 300) -> Html:
+    """Layers on two axes. `says` describes them with their numbers; the axes say their titles and ranges."""
+    return drawing(name, title, says, lambda width: _plotted(axes, layers, width, height))
+
+
+def _plotted(axes: tuple[Axis, Axis], layers: Sequence[Layer], width: int, height: float) -> tuple[float, str]:
+    phone = width < WIDE / 2
+    along, up = axes
+    tall = height * 0.86 if phone else height
+    labels = up.ticks(5)
+    left = 8 + max((text_width(label, 12) for _, label in labels), default=20)
+    ends = [text_width(layer.name, 12) for layer in layers if isinstance(layer, Line) and layer.name]
+    right = max([14.0, *(end + 10 for end in ends)])
+    top, bottom = 38.0, tall - 12
+    across = Scale(along.low, along.high, left + 6, width - right)
+    upward = Scale(up.low, up.high, bottom, top, log=up.log, turned=up.turned)
+    inside = [_text(4, 16, up.title, "title"), _y_axis(labels, upward, (left, width - right))]
+    inside.append(_x_axis(along, across, (top, bottom), phone=phone))
+    order = sorted(layers, key=lambda layer: _DEPTH.index(type(layer)))
+    inside.extend(_layer(layer, across, upward) for layer in order)
+    inside.append(_ends([layer for layer in layers if isinstance(layer, Line)], across, upward))
+    inside.append(_names(layers, across, upward))
+    rows = max((label.count("\n") for _, label in along.ticks(4)), default=0)
+    return bottom + 46 + 15 * rows, "".join(inside)
+
+
+def _y_axis(labels: Iterable[tuple[float, str]], upward: Scale, sides: tuple[float, float]) -> str:
+    left, right = sides
+    made = []
+    for value, label in labels:
+        y = upward(value)
+        made.append(f'<line class="grid" x1="{left + 2:.1f}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        made.append(_text(left - 3, y + 4, label, "tick", "end"))
+    return "".join(made)
+
+
+_DEPTH: list[type] = [Zone, Band, Level, Moment, Stems, Line, Whisker, Marks]
+
+
+def _layer(layer: Layer, across: Scale, upward: Scale) -> str:
+    match layer:
+        case Zone(low, high):
+            top, bottom = sorted((upward(low), upward(high)))
+            box = f'x="{across.start:.1f}" y="{top:.1f}" width="{across.end - across.start:.1f}" height="{bottom - top:.1f}"'
+            return f'<rect class="zone" {box}/>'
+        case Band(points, style):
+            there = [f"{across(x):.1f},{upward(high):.1f}" for x, _, high in points]
+            back = [f"{across(x):.1f},{upward(low):.1f}" for x, low, _ in reversed(points)]
+            return f'<polygon class="band {style}" points="{" ".join(there + back)}"/>'
+        case Line(points, style):
+            path = " ".join(f"{across(x):.1f},{upward(y):.1f}" for x, y in points)
+            return f'<polyline class="line {style}" points="{path}"/>'
+        case Stems(points, style):
+            foot = max(upward.start, upward.end)
+            path = "".join(f"M{across(x):.1f},{foot:.1f}V{upward(y):.1f}" for x, y in points)
+            return f'<path class="stems {style}" d="{path}"/>'
+        case Marks(points, shape):
+            return "".join(symbol(shape, across(x), upward(y), "alarm", 4.5) for x, y in points)
+        case Whisker(x, low, y, high, _, shape):
+            low_y, high_y, here = upward(low), upward(high), across(x)
+            bar = f"M{here:.1f},{low_y:.1f}V{high_y:.1f}M{here - 4:.1f},{low_y:.1f}h8M{here - 4:.1f},{high_y:.1f}h8"
+            return f'<path class="bar plain" d="{bar}"/>' + symbol(shape, here, upward(y))
+        case Level(y, _, style):
+            return f'<line class="{style}" x1="{across.start:.1f}" x2="{across.end:.1f}" y1="{upward(y):.1f}" y2="{upward(y):.1f}"/>'
+        case Moment(x, _):
+            top, bottom = sorted((upward.start, upward.end))
+            return f'<line class="moment" x1="{across(x):.1f}" x2="{across(x):.1f}" y1="{top - 6:.1f}" y2="{bottom:.1f}"/>'
+    return ""
+
+
+def _ends(lines: Sequence[Line], across: Scale, upward: Scale) -> str:
+    """Names at the ends of lines, pushed apart where they would touch."""
+    named = sorted((upward(line.points[-1][1]), line) for line in lines if line.name and line.points) if lines else []
+    made, free = [], -math.inf
+    for y, line in named:
+        y = max(y, free)
+        free = y + 15
+        made.append(_text(across(line.points[-1][0]) + 5, y + 4, line.name, f"tick {line.style}"))
+    return "".join(made)
+
+
+def _names(layers: Sequence[Layer], across: Scale, upward: Scale) -> str:
+    """Names of levels, zones, moments and whiskers, each at the first place where it hides nothing already written."""
+    taken: list[Box] = [_box_of(layer, across, upward) for layer in layers if isinstance(layer, Whisker)]
+    made = []
+    for layer in layers:
+        name = getattr(layer, "name", "")
+        if not name or isinstance(layer, Line):
+            continue
+        wide = text_width(name, 12)
+        style = "name" if isinstance(layer, Whisker) else "note"
+        for x, y in _places(layer, wide, across, upward):
+            box = (x, y - 11, x + wide, y + 3)
+            if not any(_touch(box, other) for other in taken):
+                taken.append(box)
+                made.append(_text(x, y, name, f"{style} halo"))
+                break
+    return "".join(made)
+
+
+def _places(layer: Layer, wide: float, across: Scale, upward: Scale) -> list[tuple[float, float]]:
+    """Where a name may stand, best first."""
+    left, right = across.start + 3, across.end - wide - 3
+    match layer:
+        case Level(y):
+            return [(x, upward(y) + by) for by in (-5, 14, -20) for x in (left, right, (left + right) / 2)]
+        case Zone(low, high):
+            middle = (upward(low) + upward(high)) / 2 + 4
+            lower = max(upward(low), upward(high)) + 14
+            return [(x, y) for y in (middle, lower, lower + 14) for x in (right, left, (left + right) / 2)]
+        case Moment(x):
+            return [(min(max(across(x) - wide / 2, left), right), min(upward.start, upward.end) - 9)]
+        case Whisker(x, low, y, high):
+            ys = (upward(low), upward(y), upward(high))
+            middle = min(max(across(x) - wide / 2, left), right)
+            sides = [(across(x) + 9, ys[1] + 4), (across(x) - wide - 9, ys[1] + 4)]
+            return [(middle, min(ys) - 6), (middle, max(ys) + 15), *(side for side in sides if left <= side[0] <= right)]
+        case _:
+            return []
+
+
+def _box_of(whisker: Whisker, across: Scale, upward: Scale) -> Box:
+    x = across(whisker.x)
+    ys = sorted((upward(whisker.low), upward(whisker.y), upward(whisker.high)))
+    return x - 6, ys[0] - 3, x + 6, ys[-1] + 3
+
+
+def _touch(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def points_of(pairs: Iterable[tuple[object, ...]]) -> list[tuple[float, ...]]:
+    """Those of the tuples whose numbers are all there and finite, in order of the first.
+
+    >>> points_of([(2, 1.0), (1, None), (0, float("nan")), (1, 3)])
+    [(1.0, 3.0), (2.0, 1.0)]
+    """
+    made = [tuple(finite(value) for value in pair) for pair in pairs]
+    return sorted(tuple(value for value in pair if value is not None) for pair in made if None not in pair)
+
+
+def months_apart(points: Sequence[tuple[float, ...]], gap: float) -> list[list[tuple[float, ...]]]:
+    """Runs of points without a hole wider than `gap`, so that a line never bridges what was not measured.
+
+    >>> months_apart([(0.0, 1.0), (1.0, 1.0), (5.0, 2.0)], 2)
+    [[(0.0, 1.0), (1.0, 1.0)], [(5.0, 2.0)]]
+    """
+    runs: list[list[tuple[float, ...]]] = [[point] for point in points[:1]]
+    for before, after in pairwise(points):
+        if after[0] - before[0] > gap:
+            runs.append([])
+        runs[-1].append(after)
+    return runs
+
+
+__all__ = ["LARGEST", "Axis", "Band", "Level", "Line", "Marks", "Moment", "Row", "Stems", "Whisker", "Zone"]
