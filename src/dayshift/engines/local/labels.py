@@ -77,12 +77,13 @@ def _asked(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) 
 def _events(label: Label, log: Log) -> pl.DataFrame:
     source = label.source
     order = [name for name in order_columns(source) if name != source.time]
-    columns = list(dict.fromkeys([source.time, *source.key_columns, *label.keys, *_inputs(label)]))
+    columns = list(dict.fromkeys([source.time, *source.key_columns, *label.keys, *reads(label)]))
     events = read(log, source, columns).drop_nulls(list(label.keys))
     return events.collect(engine="streaming").sort(source.time, *order, maintain_order=True)
 
 
-def _inputs(label: Label) -> list[str]:
+def reads(label: Label) -> list[str]:
+    """The columns of its source that a label reads."""
     return rows.inputs([_feature(label)], tuple(label.source.columns))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from dayshift.definition import Calendar, Pipeline
+from dayshift.definition import Calendar, Pipeline, Source
 from dayshift.engines.contract import AS_OF, LOAD, POSITION, TIME, Log
 from dayshift.engines.local.cuts import Cut, read
 from dayshift.semantics import calendar as meaning
@@ -25,6 +25,12 @@ def clock(pipeline: Pipeline, log: Log, cut: Cut) -> list[tuple[int, int, int]]:
     found = pl.concat(frames).group_by(LOAD).agg(spans).collect(engine="streaming").sort(LOAD).rows()
     made = log.made()
     return [(load, low, min(high, made.get(load, high))) for load, low, high in found]
+
+
+def latest(source: Source, log: Log) -> dict[int, int]:
+    """For each load that brought events of a source, the latest time at which one was known."""
+    rows = read(log, source, ()).group_by(LOAD).agg(pl.col(POSITION).max())
+    return dict(rows.collect(engine="streaming").rows())
 
 
 def between(calendar: Calendar, spans: Iterable[tuple[int, int, int]], after_us: int | None) -> list[Tick]:
