@@ -89,8 +89,8 @@ class Skill:
 
 @dataclass(frozen=True)
 class SourceVolume:
-    """What one source brings. `bytes_a_day` as stored in the lake; `late` quantiles of arrival minus event time, None when
-    the history does not know when events arrived."""
+    """What one source brings. `bytes_a_day` as stored in the lake, 0 where nobody knows; `late_us` quantiles of arrival minus
+    event time, None when the history does not know when events arrived."""
 
     source: str
     rows: int
@@ -295,7 +295,12 @@ class Team:
 
 @dataclass(frozen=True)
 class Capacity:
-    """This machine's measured rates for this pipeline, events a second; each with the smallest and largest of its draws."""
+    """This machine's measured rates for this pipeline, events a CPU second: the median draw, the smallest and the largest.
+
+    `nightly_events_s` features of a stretch of history and their scores at once, `live_events_s` the same one event at a
+    time, `score_events_s` the model alone one row at a time (zeros: no model was given). `bytes_per_entity` of the state
+    that live features hold.
+    """
 
     nightly_events_s: tuple[float, float, float]
     live_events_s: tuple[float, float, float]
@@ -304,6 +309,8 @@ class Capacity:
     entities: int
     memory_bytes: int
     cores: int
+    micro_batch_events_s: tuple[float, float, float] | None = None
+    bulk_score_events_s: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -333,6 +340,8 @@ class Growth:
     spark_verdict: str
     spark_evidence: str
     reasons: tuple[str, ...] = ()
+    scenario_from_us: int | None = None
+    """From when on a forecast is a scenario only: more than twice the history's length ahead of its end."""
 
 
 @dataclass(frozen=True)

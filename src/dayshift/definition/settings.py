@@ -15,6 +15,7 @@ Policy = Literal["stop", "ignore", "evolve"]
 Ability = Literal["yes", "no", "partly"]
 CAPABILITIES = (
     "streaming features",
+    "hourly features",
     "automatic retraining",
     "endpoint",
     "monitoring",
