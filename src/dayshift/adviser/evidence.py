@@ -144,7 +144,11 @@ class Ladder:
 @dataclass(frozen=True)
 class CadencePoint:
     """Retraining every so often: `name` ("weekly", "every 4 weeks", "on drift alarm", ...), the metric's mean, the gain of
-    weekly refits over it, how many fits that takes a year and how many CPU seconds."""
+    weekly refits over it, how many fits that takes a year and how many CPU seconds.
+
+    `verdict` is "suffices", "too lazy", "undecided" or empty where nothing is judged. `against_calendar` is what an alarm
+    gains over a calendar of as many fits.
+    """
 
     name: str
     weeks: float | None
@@ -154,6 +158,7 @@ class CadencePoint:
     cpu_s_a_year: float
     verdict: str = ""
     note: str = ""
+    against_calendar: Gain | None = None
 
 
 @dataclass(frozen=True)

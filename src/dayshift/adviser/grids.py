@@ -23,13 +23,20 @@ class GridLike(Protocol):
     (the user's metric on whole weeks) and CPU seconds of each week's fit. NaN where not measured."""
 
     @property
-    def metrics(self) -> tuple[str, ...]: ...
+    def metrics(self) -> tuple[str, ...]:
+        """Names, the user's first."""
+
     @property
-    def value(self) -> Any: ...
+    def value(self) -> Any:
+        """[metric, week, age], as the metric stands."""
+
     @property
-    def pooled(self) -> Any: ...
+    def pooled(self) -> Any:
+        """[week, age] of the user's metric on whole weeks."""
+
     @property
-    def fit_cpu_s(self) -> Any: ...
+    def fit_cpu_s(self) -> Any:
+        """[week]."""
 
 
 Grids = Sequence[GridLike]
