@@ -176,24 +176,24 @@ def _state(latest: Sequence[float], low: float | None, high: float | None) -> st
 
 
 def _drift(name: str, windows: Sequence[Observation]) -> Signal:
-    before = [np.array(seen.quantiles[name]) for seen in windows[:-LATEST] if name in seen.quantiles]
+    before = np.array([seen.quantiles[name] for seen in windows[:-LATEST] if name in seen.quantiles])
     if len(before) < FEWEST:
         return Signal("drift", name, SHORT, 0.0, None, None, None, len(before))
     centre = np.mean(before, axis=0)
-    latest = [np.array(seen.quantiles[name]) for seen in windows[-LATEST:] if name in seen.quantiles]
-    others = [(centre * len(before) - one) / (len(before) - 1) for one in before]
-    usual = [_distance(one, rest) for one, rest in zip(before, others, strict=True)]
-    away = [_distance(one, centre) for one in latest]
+    latest = np.array([seen.quantiles[name] for seen in windows[-LATEST:] if name in seen.quantiles])
+    usual = _distances(before, (centre * len(before) - before) / (len(before) - 1))
+    away = _distances(latest, np.broadcast_to(centre, latest.shape)).tolist()
     mean = float(np.mean(usual))
     high = mean + DRIFT_LIMIT * float(np.std(usual, ddof=1)) + 1e-9
     return Signal("drift", name, _state(away, None, high), away[-1], mean, None, high, len(before))
 
 
-def _distance(quantiles: NDArray[np.float64], centre: NDArray[np.float64]) -> float:
-    """The Wasserstein distance in standard deviations of the centre."""
-    gap = float(np.mean(np.abs(quantiles - centre)))
-    spread = float(np.std(centre))
-    return min(gap / spread, _FARTHEST) if spread > 0 else (0.0 if gap == 0 else _FARTHEST)
+def _distances(quantiles: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The Wasserstein distance of each row from its centre, in standard deviations of the centre."""
+    gap = np.mean(np.abs(quantiles - centres), axis=1)
+    spread = np.std(centres, axis=1)
+    known = np.minimum(gap / np.where(spread > 0, spread, 1.0), _FARTHEST)
+    return np.where(spread > 0, known, np.where(gap == 0, 0.0, _FARTHEST))
 
 
 def _nulls(name: str) -> Callable[[Observation], float | None]:
