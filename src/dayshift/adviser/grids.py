@@ -115,6 +115,15 @@ def refits(at: Iterable[int]) -> Pick:
     return pick
 
 
+def by_seed(picks: Sequence[Pick]) -> Pick:
+    """Another policy for each seed, in their order."""
+
+    def pick(values: Floats) -> Floats:
+        return np.concatenate([picks[seed](values[seed : seed + 1]) for seed in range(len(values))])
+
+    return pick
+
+
 def calendar(fits: int, weeks: int) -> Pick:
     """A first fit in week 0 and `fits` evenly spaced ones after it, averaged over all starts of the rhythm.
 
@@ -173,6 +182,7 @@ __all__ = [
     "Grids",
     "Pick",
     "Ways",
+    "by_seed",
     "calendar",
     "compare",
     "every",
