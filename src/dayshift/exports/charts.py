@@ -395,10 +395,10 @@ def points_of(pairs: Iterable[tuple[object, ...]]) -> list[tuple[float, ...]]:
     return sorted(tuple(value for value in pair if value is not None) for pair in made if None not in pair)
 
 
-def months_apart(points: Sequence[tuple[float, ...]], gap: float) -> list[list[tuple[float, ...]]]:
+def gaps_apart(points: Sequence[tuple[float, ...]], gap: float) -> list[list[tuple[float, ...]]]:
     """Runs of points without a hole wider than `gap`, so that a line never bridges what was not measured.
 
-    >>> months_apart([(0.0, 1.0), (1.0, 1.0), (5.0, 2.0)], 2)
+    >>> gaps_apart([(0.0, 1.0), (1.0, 1.0), (5.0, 2.0)], 2)
     [[(0.0, 1.0), (1.0, 1.0)], [(5.0, 2.0)]]
     """
     runs: list[list[tuple[float, ...]]] = [[point] for point in points[:1]]
