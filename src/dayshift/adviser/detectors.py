@@ -127,7 +127,7 @@ def siegmund_limit(arl0: float = ARL0_DAYS, k: float = REFERENCE_K) -> float:
     """The limit of a one-sided CUSUM of independent normal days that alarms falsely every `arl0` days on average.
 
     >>> round(siegmund_limit(), 2)
-    4.1
+    4.07
     """
     from scipy.optimize import brentq
 
