@@ -29,6 +29,7 @@ from dayshift.engines.contract import AS_OF, LABEL, RIPE_AT, Log, question_colum
 from dayshift.engines.local.asof import Asof
 from dayshift.engines.local.cuts import read
 from dayshift.engines.local.engine import LocalEngine
+from dayshift.engines.local.memory import give_back
 from dayshift.engines.local.order import order_columns, sort_log
 from dayshift.learners.estimator import kind_of, target_of
 from dayshift.lifecycle.evaluate import metric_for
@@ -135,10 +136,10 @@ class History:
         for name in (features_fingerprint(self.pipeline), label_fingerprint(self.pipeline)):
             digest.update(name.encode())
         for array in (self.as_of, self.label, self._ripe_at, *self._asof.content()):
-            digest.update(memoryview(np.ascontiguousarray(array)).cast("B"))
+            digest.update(_bytes(array))
         for name, column in {**self._rows, **self.questions.to_dict()}.items():
             digest.update(name.encode())
-            digest.update(memoryview(np.ascontiguousarray(column.hash(0).to_numpy())).cast("B"))
+            digest.update(_bytes(column.hash(0).to_numpy()))
         return digest.hexdigest()
 
     def _sooner(self, label_delay_us: int | None) -> int:
@@ -161,6 +162,10 @@ def read_history(pipeline: Pipeline, log: Log, *, threads: int | None = None) ->
         NotReady: DS801, the log holds no question; DS804, no question has a label.
     """
     return History(pipeline, log, threads=threads)
+
+
+def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(array).view(np.uint8)
 
 
 def _require(pipeline: Pipeline) -> Label:
@@ -196,6 +201,7 @@ def _answers(history: History, engine: LocalEngine) -> tuple[Floats, Int64]:
     ripe_at = found[RIPE_AT].to_physical().to_numpy()
     label = found[LABEL]
     del found
+    give_back()
     known = label.is_not_null() & pl.Series(ripe_at <= history.known_until_us)
     if not known.any():
         raise _no_labels(history, int(label.is_not_null().sum()))

@@ -25,7 +25,7 @@ def small(column: pl.Series) -> pl.Series:
     low, high = column.min(), column.max()
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         return column.cast(pl.Float32 if column.dtype == pl.Float64 else pl.Int32)
-    if column.dtype != pl.Float64 and -INT32 <= low and high < INT32:
+    if column.dtype != pl.Float64 and low >= -INT32 and high < INT32:
         return column.cast(pl.Int32)
     largest, spread = max(abs(low), abs(high)), high - low
     too_coarse = largest * 2.0**-24 * LEVELS > spread > 0

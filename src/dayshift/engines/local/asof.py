@@ -22,19 +22,21 @@ import numpy as np
 import polars as pl
 
 from dayshift.definition import Pipeline, Window, WindowFeature
-from dayshift.engines.contract import LOAD, POSITION, Log
+from dayshift.engines.contract import AS_OF, LOAD, POSITION, Log
 from dayshift.engines.local import decode, order, rows, ticks
 from dayshift.engines.local.cuts import Cut
-from dayshift.engines.local.encode import Stretch, encode, microseconds
+from dayshift.engines.local.encode import encode_events, entities_asked, microseconds
 from dayshift.engines.local.labels import reads
+from dayshift.engines.local.memory import give_back
 from dayshift.engines.local.numbering import Numberings
-from dayshift.engines.local.questions import collect, read_steps, steps
-from dayshift.engines.local.task import Task
+from dayshift.engines.local.questions import ask, collect
+from dayshift.engines.local.task import Reading, Task
 from dayshift.kernel import history
 from dayshift.kernel.arrays import Events, Int64, Mask, Questions, Values
 from dayshift.kernel.plan import Series
 
 ALL = 2**62
+_NOWHERE = np.empty(0, np.int64)
 TABLE = 1 << 22
 """So many times at most are looked up in a table of all full units."""
 
@@ -102,16 +104,40 @@ class Asof:
         self._numberings = Numberings()
         self._clock = _clock(pipeline, log)
         self.known_until = int(self._clock.tops({})[-1]) if self._clock.loads.size else None
-        stretch = _whole(self.task, log)
-        self.asked = stretch.asked
-        self.time = microseconds(stretch.asked["as_of"])
-        self._standing = {name: _standing(frame) for name, frame in stretch.frames.items()}
-        self._ticks = _standing(stretch.asked) if stretch.own is None else None
-        self._asking = stretch.own
-        events, questions = encode(self.task, stretch, self._numberings)
-        self._own, self._events = questions.own, events
-        self._entities = dict(zip(self.task.plan.series, questions.entities, strict=True))
-        self._placed: tuple[int, Placed] = (0, self._declared(events, questions.position))
+        self._standing: dict[str, Standing] = {}
+        self._events: dict[str, Events] = {}
+        self.asked, self._asking = self._read(log)
+        self.time = microseconds(self.asked[AS_OF])
+        self._ticks = _standing(self.asked) if self._asking is None else None
+        own = self._asking if self.task.asker in self._events else None
+        self._own = own
+        self._entities = {
+            series: entities_asked(self.task, series, self.asked, own, self._events, self._numberings)
+            for series in self.task.plan.series
+        }
+        places, asking = self._places(self._standing)
+        self._events = {name: replace(found, position=places[name]) for name, found in self._events.items()}
+        self._placed: tuple[int, Placed] = (0, self._declared(asking))
+
+    def _read(self, log: Log) -> tuple[pl.DataFrame, Int64 | None]:
+        """Every source's events, one source after the other; the questions, and which events ask them."""
+        calendar, asked, asking = self.task.calendar, pl.DataFrame(), None
+        for name, reading in self.task.readings.items():
+            asks = calendar is None and name == self.task.asker
+            if not (asks or reading.is_counted):
+                continue
+            frame = collect(log, reading)
+            self._standing[name] = _standing(frame)
+            if reading.is_counted:
+                self._events[name] = encode_events(self.task, reading, frame, _NOWHERE, self._numberings)
+            if asks:
+                asked, asking = ask(frame.drop(_unasked(self.task, reading)), reading), np.arange(frame.height)
+            del frame
+            give_back()
+        if calendar is not None:
+            due = ticks.between(calendar, ticks.clock(self.task.pipeline, log, Cut()), None)
+            asked = ticks.questions(calendar, due, ticks.shown(calendar, log, Cut()))
+        return asked, asking
 
     def row_features(self, shrink: Shrink) -> dict[str, pl.Series]:
         """The features of the asking rows themselves, which no time but their own can change."""
@@ -139,11 +165,13 @@ class Asof:
             asked = Questions(time, place, [entity if back is None else entity[back[0]]], own)
             answers = history.answer(part.plan, placed.events, asked, threads=self._threads)
             made = decode.columns(part, answers, self._numberings)
+            del answers, asked
             for number in mine:
                 theirs = _called(chosen[number], number).columns
                 for name, column in zip(self.task.features[number].columns, theirs, strict=True):
                     small = shrink(made.pop(column))
                     found[name] = (small if back is None else small.gather(back[1])).alias(name)
+            give_back()
         return found
 
     def content(self) -> Iterator[Int64]:
@@ -172,9 +200,10 @@ class Asof:
         back[ascending] = np.arange(ascending.size)
         return time[ascending], place[ascending], (ascending, back)
 
-    def _declared(self, events: Mapping[str, Events], own: Int64) -> Placed:
+    def _declared(self, own: Int64) -> Placed:
         tops = self._clock.tops({})
-        return Placed(events, {name: self._clock.at(tops, self._standing[name]) for name in events}, own)
+        clocks = {name: self._clock.at(tops, self._standing[name]) for name in self._events}
+        return Placed(self._events, clocks, own)
 
     def _place(self, sooner_us: int) -> Placed:
         if self._placed[0] == sooner_us:
@@ -182,8 +211,7 @@ class Asof:
         label = self.task.pipeline.label
         name = "" if label is None else label.source.name
         if sooner_us == 0 or name not in self._events or name == self.task.asker:
-            own = self._places(self._standing)[1]
-            made = self._declared(self._events, own)
+            made = self._declared(self._places(self._standing)[1])
         else:
             made = self._moved(name, sooner_us)
         self._placed = sooner_us, made
@@ -192,17 +220,17 @@ class Asof:
     def _moved(self, name: str, sooner_us: int) -> Placed:
         """The log in which a source's events are known so much sooner."""
         moved = _known_sooner(self._clock, self._standing[name], self._events[name].time, sooner_us)
-        by = np.lexsort((moved.known, moved.load))
-        standing = {**self._standing, name: Standing(moved.load[by], moved.known[by])}
+        by = _order(moved)
+        standing = {**self._standing, name: moved if by is None else Standing(moved.load[by], moved.known[by])}
         tops = self._clock.tops({name: self._clock.latest(standing[name])})
         places, own = self._places(standing)
-        events = {**self._events, name: _permuted(self._events[name], by)}
+        events = self._events if by is None else {**self._events, name: _permuted(self._events[name], by)}
         events = {each: replace(found, position=places[each]) for each, found in events.items()}
         return Placed(events, {each: self._clock.at(tops, standing[each]) for each in events}, own)
 
     def _places(self, standing: Mapping[str, Standing]) -> tuple[dict[str, Int64], Int64]:
         """The dense positions of all events, and of the questions."""
-        names = list(self.task.readings)
+        names = list(self._standing)
         parts = [standing[name] for name in names]
         parts = parts if self._ticks is None else [self._ticks, *parts]
         found = order.merge(order.stamps([(part.load, part.known) for part in parts]))
@@ -243,14 +271,9 @@ def _series(feature: WindowFeature) -> Series:
     return Series(feature.source.name, feature.keys)
 
 
-def _whole(task: Task, log: Log) -> Stretch:
-    """All questions of the log, with every event that their windows can reach."""
-    found = next(read_steps(task, log, steps(task, log, Cut(), None, ALL), None, hindsight=False), None)
-    if found is not None:
-        return found
-    frames = {name: collect(log, reading, pl.lit(False)) for name, reading in task.readings.items()}
-    assert task.calendar is not None  # events that ask are read whether there are any or not
-    return Stretch(frames, ticks.questions(task.calendar, (), frames[task.asker]))
+def _unasked(task: Task, reading: Reading) -> list[str]:
+    """The columns that only events need, not the questions that they ask."""
+    return [name for name in reading.columns if name not in {*task.asked_columns(), reading.source.time}]
 
 
 def _standing(frame: pl.DataFrame) -> Standing:
@@ -267,6 +290,13 @@ def _clock(pipeline: Pipeline, log: Log) -> Clock:
     highs = {name: np.array([each.get(load, -ALL) for load in loads], np.int64) for name, each in found.items()}
     made = log.made()
     return Clock(np.array(loads, np.int64), highs, np.array([made.get(load, ALL) for load in loads], np.int64))
+
+
+def _order(standing: Standing) -> Int64 | None:
+    """The order in which events stand, those of one moment as they stood before; None: they are in it."""
+    load, known = standing.load, standing.known
+    ascends = (load[1:] > load[:-1]) | ((load[1:] == load[:-1]) & (known[1:] >= known[:-1]))
+    return None if ascends.all() else np.lexsort((known, load))
 
 
 def _known_sooner(clock: Clock, standing: Standing, time: Int64, sooner_us: int) -> Standing:

@@ -47,7 +47,7 @@ def encode(
     standing, ticks = places(task, stretch, first)
     before = past or {}
     events = {
-        name: _events(task, reading, stretch.frames[name], standing[name], numberings, before.get(name))
+        name: encode_events(task, reading, stretch.frames[name], standing[name], numberings, before.get(name))
         for name, reading in task.readings.items()
         if reading.is_counted
     }
@@ -56,7 +56,7 @@ def encode(
     questions = Questions(
         microseconds(stretch.asked[AS_OF]),
         ticks if own is None else _take(standing[asker], own),
-        [_asked(task, series, stretch, rows, events, numberings) for series in task.plan.series],
+        [entities_asked(task, series, stretch.asked, rows, events, numberings) for series in task.plan.series],
         rows if asker in events else None,
     )
     return events, questions
@@ -88,9 +88,15 @@ def places(task: Task, stretch: Stretch, first: int = 0) -> tuple[dict[str, Int6
     return dict(zip(task.readings, found, strict=True)), ticks
 
 
-def _events(
-    task: Task, reading: Reading, frame: pl.DataFrame, places: Int64, numberings: Numberings, past: Events | None
+def encode_events(
+    task: Task,
+    reading: Reading,
+    frame: pl.DataFrame,
+    places: Int64,
+    numberings: Numberings,
+    past: Events | None = None,
 ) -> Events:
+    """One source's events as the kernel takes them; `past`: events to stand before them."""
     name = reading.source.name
     entities = {}
     for key in sorted({series.columns for series in task.plan.series if series.source == name}):
@@ -119,18 +125,19 @@ def _follow(past: Values, new: Values) -> Values:
     return Values(values, np.concatenate(masks))
 
 
-def _asked(
+def entities_asked(
     task: Task,
     series: Series,
-    stretch: Stretch,
+    asked: pl.DataFrame,
     rows: Int64 | None,
     events: Mapping[str, Events],
     numberings: Numberings,
 ) -> Int64:
-    theirs = [asked for _, asked in series.keys]
+    """The number of each question's entity in a series; `rows` are the asking events among those of their source."""
+    theirs = [name for _, name in series.keys]
     if rows is not None and series.source == task.asker and list(series.columns) == theirs:
         return _take(events[series.source].entities[series.columns], rows)
-    return numberings.codes((series.source, *series.columns), stack(stretch.asked, theirs))
+    return numberings.codes((series.source, *series.columns), stack(asked, theirs))
 
 
 def _words(name: tuple[str, ...], frame: pl.DataFrame, numberings: Numberings, *, hashed: bool) -> Values:

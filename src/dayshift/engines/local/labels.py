@@ -17,11 +17,14 @@ from dayshift.diagnostics import UsageError, shorten
 from dayshift.engines.contract import AS_OF, LABEL, RIPE_AT, TIME, Log, question_columns
 from dayshift.engines.local import rows
 from dayshift.engines.local.cuts import read
-from dayshift.engines.local.numbering import Dictionary
-from dayshift.engines.local.order import order_columns
+from dayshift.engines.local.numbering import Numberings
+from dayshift.engines.local.order import in_order, order_columns
 from dayshift.kernel.arrays import Int64
 
 _RUN = "__run"
+_KEY = ("label",)
+BLOCK = 1 << 18
+"""So many questions are looked up at a time."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,10 @@ def _asked(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) 
 
 def _events(label: Label, log: Log) -> pl.DataFrame:
     source = label.source
-    order = [name for name in order_columns(source) if name != source.time]
+    order = [source.time, *(name for name in order_columns(source) if name != source.time)]
     columns = list(dict.fromkeys([source.time, *source.key_columns, *label.keys, *reads(label)]))
-    events = read(log, source, columns).drop_nulls(list(label.keys))
-    return events.collect(engine="streaming").sort(source.time, *order, maintain_order=True)
+    events = read(log, source, columns).drop_nulls(list(label.keys)).collect(engine="streaming")
+    return events if in_order(events, order) else events.sort(order, maintain_order=True)
 
 
 def reads(label: Label) -> list[str]:
@@ -94,20 +97,27 @@ def _feature(label: Label) -> RowFeature:
 def _runs(label: Label, asked: pl.DataFrame, events: pl.DataFrame) -> Runs:
     """Runs in the order of (entity, time, arrival); the events come sorted by time and arrival."""
     keys = list(label.keys)
-    entities = Dictionary(events.select(keys).schema)
-    entities.learn(events.select(keys))
+    entities = Numberings()
+    known = entities.learn(_KEY, events.select(keys))
     times = events[label.source.time].to_physical().to_numpy()
-    moments, ranks = np.unique(times, return_inverse=True)
+    ranks = np.zeros(len(times), np.int64)
+    np.cumsum(times[1:] != times[:-1], out=ranks[1:])
+    moments = times[np.flatnonzero(np.diff(ranks, prepend=-1))]
     stride = len(moments) + 1
-    sorted_keys = entities.codes(events.select(keys)) * stride + ranks
-    asker = entities.codes(asked.select(keys))
-    at = asked[AS_OF].to_physical().to_numpy()
-    low = asker * stride + np.searchsorted(moments, at, "left")
-    high = asker * stride + np.searchsorted(moments, at + label.within_us, "right")
-    order = np.argsort(sorted_keys, kind="stable")
-    ordered = sorted_keys[order]
-    first, end = np.searchsorted(ordered, low, "left"), np.searchsorted(ordered, high, "left")
-    return Runs(first, np.where(asker < 0, first, end), order)
+    ranks += known * stride
+    order = np.argsort(ranks, kind="stable")
+    ordered = ranks[order]
+    del known, ranks
+    asker, at = entities.codes(_KEY, asked.select(keys)), asked[AS_OF].to_physical().to_numpy()
+    first, end = np.empty(len(at), np.int64), np.empty(len(at), np.int64)
+    for start in range(0, len(at), BLOCK):
+        part = slice(start, start + BLOCK)
+        entity = asker[part] * stride
+        low = entity + np.searchsorted(moments, at[part], "left")
+        high = entity + np.searchsorted(moments, at[part] + label.within_us, "right")
+        first[part] = np.searchsorted(ordered, low, "left")
+        end[part] = np.where(entity < 0, first[part], np.searchsorted(ordered, high, "left"))
+    return Runs(first, end, order)
 
 
 def _picked(label: Label, events: pl.DataFrame, runs: Runs) -> pl.Series:

@@ -91,7 +91,7 @@ class Task:
         columns += [column for feature in mine for column, _ in feature.keys]
         values = [feature.aggregate.column for feature in mine if feature.aggregate.column is not None]
         if source.name == self.pipeline.asker.name:
-            columns += self._asked_columns()
+            columns += self.asked_columns()
         windows = [window for feature in mine for window in (feature.window, feature.baseline) if window]
         return Reading(
             source,
@@ -101,7 +101,8 @@ class Task:
             min((window.delay_us for window in windows), default=0),
         )
 
-    def _asked_columns(self) -> list[str]:
+    def asked_columns(self) -> list[str]:
+        """The columns that a question must hold: its names, mapped keys, and what row features read."""
         columns = list(question_columns(self.pipeline))
         if self.calendar is None:
             columns += [asked for feature in self.features for _, asked in feature.keys]
