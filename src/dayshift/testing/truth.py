@@ -71,6 +71,8 @@ def ranking(
 
     >>> round(ranking("roc_auc", 0.0, 1.0, 0.0), 6), ranking("roc_auc", 1.0, 1.0, 0.0) > 0.7
     (0.5, True)
+    >>> round(ranking("roc_auc", -0.5, 1.0, 0.0) + ranking("roc_auc", 0.5, 1.0, 0.0), 6)
+    1.0
     """
     parts = _parts(correlation, spread, intercept, groups)
     score, positive, negative = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -95,9 +97,9 @@ def _parts(
     known, hidden = correlation, np.sqrt(max(1 - correlation**2, 0.0))
     logit = intercept + spread * (known * at[:, None] + hidden * node[None, :])
     found = []
-    for group in groups:
+    for group in (one for one in groups if one.share):
         chance = (1 / (1 + np.exp(-(logit + group.logit)))) @ share
-        place = spread * abs(correlation) * at * (1 if correlation >= 0 else -1) + group.score
+        place = spread * abs(correlation) * at + group.score
         found.append((place, group.share * weight * chance, group.share * weight * (1 - chance)))
     return found
 

@@ -129,7 +129,7 @@ class World:
 def calm(seed: int = 0, **chosen: object) -> World:
     """Nothing is to be gained by retraining, by fresh features or by faster labels.
 
-    >>> calm(0, a_day=20, weeks=12).truth.retraining[4]
+    >>> calm(0, a_day=20, weeks=16).truth.retraining[4]
     0.0
     """
     return make("calm", seed, **chosen)

@@ -1,0 +1,89 @@
+"""The projects that are advised on: their files in `bench/advised/`, their data written beside them, their lakes loaded."""
+
+import datetime as dt
+import os
+import shutil
+from pathlib import Path
+
+import polars as pl
+
+from dayshift.lifecycle.ingest import ingest
+from dayshift.lifecycle.project import Project
+from dayshift.runtimes.project import open_project
+
+HERE = Path(__file__).resolve().parent / "advised"
+DATA = Path(os.environ.get("DAYSHIFT_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+SETS = ("flights", "transactions", "electricity")
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+HOUR = pl.duration(hours=1)
+
+
+def make(name: str, folder: Path) -> Project:
+    """A project of this name in a folder, with its data and its lake loaded once."""
+    root = folder / name
+    shutil.copytree(HERE / name, root, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "data").mkdir()
+    for source, frame in STREAMS[name]().items():
+        frame.write_parquet(root / "data" / f"{source}.parquet")
+    project = open_project(root)
+    ingest(project.pipeline, project.settings, project.lake, root, NOW)
+    return project
+
+
+def _utc(column: str) -> pl.Expr:
+    return pl.col(column).dt.cast_time_unit("us").dt.replace_time_zone("UTC")
+
+
+def flights() -> dict[str, pl.DataFrame]:
+    """Asked an hour before the scheduled departure; local clock times stand for UTC. Cancelled flights never come."""
+    whole = (
+        pl.read_parquet(DATA / "flights.parquet")
+        .sort("sched_dep", maintain_order=True)
+        .with_row_index("flight_id")
+        .with_columns(
+            pl.col("flight_id", "distance", "dep_delay", "arr_delay").cast(pl.Int64),
+            pl.col("carrier", "tailnum", "origin", "dest").cast(pl.String),
+            asked_at=_utc("sched_dep") - HOUR,
+            departed_at=_utc("dep_ts"),
+            arrived_at=_utc("arr_known_ts"),
+        )
+    )
+    keys = ("flight_id", "carrier", "tailnum")
+    return {
+        "flights": whole.select(*keys, "origin", "dest", "distance", "asked_at"),
+        "departures": whole.select(*keys, "origin", "departed_at", "dep_delay").drop_nulls(
+            ["departed_at", "dep_delay"]
+        ),
+        "arrivals": whole.select(*keys, "dest", "arrived_at", "arr_delay").drop_nulls(["arrived_at", "arr_delay"]),
+    }
+
+
+def transactions() -> dict[str, pl.DataFrame]:
+    """Payments, and the reports on them that were there on the last evening."""
+    whole = pl.read_parquet(DATA / "transactions.parquet").select(
+        payment=pl.col("TRANSACTION_ID").cast(pl.Int64),
+        card=pl.col("CUSTOMER_ID").cast(pl.Int64),
+        terminal=pl.col("TERMINAL_ID").cast(pl.Int64),
+        amount=pl.col("TX_AMOUNT_CENTS") / 100,
+        fraud=pl.col("TX_FRAUD").cast(pl.Int64),
+        paid_at=_utc("TX_DATETIME"),
+    )
+    known = pl.col("paid_at") <= pl.col("paid_at").max() - pl.duration(days=7)
+    return {
+        "transactions": whole.drop("fraud"),
+        "fraud_reports": whole.filter(known).select("payment", "terminal", "fraud", "paid_at"),
+    }
+
+
+def electricity() -> dict[str, pl.DataFrame]:
+    """Half hours as they begin, and what the market knows of them when they are over."""
+    names = {"nswprice": "price", "nswdemand": "demand", "vicprice": "price_vic", "vicdemand": "demand_vic"}
+    whole = pl.read_parquet(DATA / "electricity.parquet").sort("ts").with_row_index("number").rename(names)
+    whole = whole.with_columns(pl.col("number", "up").cast(pl.Int64), begins_at=_utc("ts"))
+    return {
+        "market": whole.select("number", "begins_at", *names.values(), "transfer", "up"),
+        "periods": whole.select("number", "begins_at"),
+    }
+
+
+STREAMS = {"flights": flights, "transactions": transactions, "electricity": electricity}
