@@ -82,7 +82,9 @@ def weeks_of(history: "History", window_us: int | None = None) -> Weeks:
         notes.append("some features look back without bound: the lead-in holds one training window in their place")
     if filling is None or filling > quarter:
         if filling is not None:
-            notes.append(f"windows of {_days(filling)} are not full in the first weeks: they exceed a quarter of history")
+            notes.append(
+                f"windows of {_days(filling)} are not full in the first weeks: they exceed a quarter of history"
+            )
         filling = min(window, quarter)
     learning = min(window, quarter) if window_us else window
     if learning < window:
@@ -125,10 +127,8 @@ def _too_short(t0: int, count: int, delay_us: int) -> tuple[tuple[str, ...], int
         return (), None
     back = t0 + FEWEST_WEEKS * WEEK_US + delay_us
     better = back + (RECOMMENDED_WEEKS - FEWEST_WEEKS) * WEEK_US
-    return (
-        f"not enough history: {count} evaluation weeks after the lead-in, {FEWEST_WEEKS} are needed; "
-        f"come back on {_date(back)} ({RECOMMENDED_WEEKS} weeks, recommended: {_date(better)})",
-    ), back
+    says = f"not enough history: {count} evaluation weeks after the lead-in, {FEWEST_WEEKS} are needed"
+    return (f"{says}; come back on {_date(back)} ({RECOMMENDED_WEEKS} weeks, recommended: {_date(better)})",), back
 
 
 def _date(at: int) -> str:

@@ -1,0 +1,108 @@
+"""What a run computes when it cannot compute all that is asked: decided once, from the first fit, before the others.
+
+Coarse first: every way of operating gets some weeks before any gets all, first seeds and the user's own family before the
+others. When time is short, fits learn from fewer rows first (never fewer than 5,000), then models are followed to a lower age,
+then further seeds are left out, and at last the time itself ends the run. What was done stands in `Plan.says`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dayshift.adviser.tracks import DECLARED, FEWEST_TRAIN_ROWS, Track
+
+LADDER = (30_000, 20_000, 15_000, 10_000, 7_000, FEWEST_TRAIN_ROWS)
+YOUNG = 4
+SPARE = 0.85
+_FIXED = 0.15
+"""The share of a fit's time at full rows that does not shrink with them (bins, trees' bookkeeping); measured with LightGBM."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`ages[n]` of track `n` (0: left out), the most training rows, and what was cut in words."""
+
+    ages: tuple[int, ...]
+    train_rows: int
+    says: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU seconds of a fit on `rows` and of judging one week."""
+
+    fit_s: float
+    judge_s: float
+    rows: int
+
+    def of(self, plan: Plan, weeks: int) -> float:
+        """CPU seconds of a whole plan."""
+        share = _FIXED + (1 - _FIXED) * min(plan.train_rows / max(self.rows, 1), 1)
+        return sum(
+            weeks * share * self.fit_s + self.judge_s * sum(min(ages, weeks - week) for week in range(weeks))
+            for ages in plan.ages
+            if ages
+        )
+
+
+def planned(tracks: Sequence[Track], asked: Plan, cost: Cost, weeks: int, budget: tuple[float, bool]) -> Plan:
+    """What fits into a budget: CPU seconds, and whether the rows that fits learn from must stay.
+
+    >>> from types import SimpleNamespace
+    >>> tracks = [Track(SimpleNamespace(), seed=seed) for seed in (0, 1)]
+    >>> asked = Plan((8, 8), 30_000)
+    >>> planned(tracks, asked, Cost(1.0, 0.0, 30_000), 10, (100, False)).train_rows
+    30000
+    >>> planned(tracks, asked, Cost(1.0, 0.0, 30_000), 10, (5, False)).says
+    ('fits learn from 5,000 rows in place of 30,000', 'models are followed to the age of 4 weeks', '1 of 2 tracks left out: further seeds')
+    """
+    budget_s, rows_stay = budget
+    if cost.of(asked, weeks) <= budget_s * SPARE:
+        return asked
+    plan = asked
+    for rows in (rows for rows in LADDER if rows < min(asked.train_rows, cost.rows) and not rows_stay):
+        says = f"fits learn from {rows:,} rows in place of {min(asked.train_rows, cost.rows):,}"
+        plan = replace(asked, train_rows=rows, says=(says,))
+        if cost.of(plan, weeks) <= budget_s * SPARE:
+            return plan
+    if max(plan.ages, default=0) > YOUNG:
+        says = f"models are followed to the age of {YOUNG} weeks"
+        plan = replace(plan, ages=tuple(min(age, YOUNG) for age in plan.ages), says=(*plan.says, says))
+        if cost.of(plan, weeks) <= budget_s * SPARE:
+            return plan
+    first = min(track.seed for track in tracks)
+    kept = tuple(age if track.seed == first else 0 for age, track in zip(plan.ages, tracks, strict=True))
+    if kept != plan.ages:
+        left = sum(not age for age in kept)
+        plan = replace(plan, ages=kept, says=(*plan.says, f"{left} of {len(kept)} tracks left out: further seeds"))
+    return plan
+
+
+def in_order(tracks: Sequence[Track], ages: Sequence[int], weeks: int) -> list[tuple[int, int]]:
+    """(track, week) of every fit, coarse first: rounds of first seed, second family, further seeds; within a round the tracks in turn.
+
+    A track that is judged at age 0 only takes its weeks spread over the history; one whose ageing is followed takes
+    them in order, as an age needs neighbours.
+
+    >>> tracks = [Track(None), Track(None, window_us=7)]
+    >>> in_order(tracks, [1, 2], 4)
+    [(0, 0), (1, 0), (0, 2), (1, 1), (0, 1), (1, 2), (0, 3), (1, 3)]
+    """
+    seeds = sorted({track.seed for track in tracks})
+    rounds: dict[tuple[int, bool], list[int]] = {}
+    for number, track in enumerate(tracks):
+        if ages[number]:
+            rounds.setdefault((seeds.index(track.seed), track.family != DECLARED), []).append(number)
+    spread, straight = _spread(weeks), list(range(weeks))
+    return [
+        (number, (spread if ages[number] == 1 else straight)[turn])
+        for key in sorted(rounds)
+        for turn in range(weeks)
+        for number in rounds[key]
+    ]
+
+
+def _spread(count: int) -> list[int]:
+    """0, 1, ... in an order of which every beginning is spread: bits reversed (van der Corput)."""
+    bits = max(count - 1, 1).bit_length()
+    reversed_bits = (int(f"{number:0{bits}b}"[::-1], 2) for number in range(2**bits))
+    return [number for number in reversed_bits if number < count]
