@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from dayshift.adviser.evidence import Advice, Growth, Monitoring, Part, Price, Saturation, Team, Volume
-from dayshift.exports.advice_quality import Yardstick, figure_of, finding_row, findings_table
+from dayshift.exports.advice_quality import Yardstick, figure_of, findings_table
 from dayshift.exports.advice_words import (
     DASH,
+    dated,
     day,
     days,
     heading,
@@ -19,7 +20,9 @@ from dayshift.exports.advice_words import (
     paragraph,
     percent,
     plain_interval,
+    sentence,
     size,
+    stack,
     unfold,
     verdict,
 )
@@ -30,6 +33,7 @@ from dayshift.exports.charts import (
     Line,
     Marks,
     Moment,
+    Note,
     Row,
     Stems,
     gaps_apart,
@@ -37,9 +41,25 @@ from dayshift.exports.charts import (
     plot,
     points_of,
 )
-from dayshift.exports.page import Html, table, tiles
+from dayshift.exports.page import Figure, Html, table, tiles
 from dayshift.exports.scales import DAY_US, Axis, finite
 
+FULL = (
+    "component",
+    "room today",
+    "full by the compounding law",
+    "by the linear law",
+    "within 1 year",
+    "within 3 years",
+)
+BREAK_EVEN = (
+    "capability",
+    "surely pays if it costs below",
+    "probably below",
+    "surely not above",
+    "least worth of a point",
+    "least volume",
+)
 LAWS = (("compounding", "main"), ("linear", "second"))
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONITORING_HOW = (
@@ -69,7 +89,7 @@ def volume_part(volume: Volume | None) -> list[Html | str | None]:
             number(source.rows),
             number(source.rows_a_day),
             size(source.bytes_a_day),
-            ", ".join(f"{name} {length(late)}" for name, late in source.late_us.items()) if source.late_us else "not known",
+            _late(source.late_us),
         )
         for source in volume.sources
     ]
@@ -78,23 +98,23 @@ def volume_part(volume: Volume | None) -> list[Html | str | None]:
     said = f"Event times are multiples of {length(volume.resolution_us)}." if finite(volume.resolution_us) else ""
     said += f" An answer is declared to be needed within {length(asked)}." if asked is not None else ""
     return [
-        _tiles(
+        tiles(
             (
                 ("events", number(volume.events, 4), f"in {number(volume.days)} days"),
                 ("mean rate", number(volume.mean_rate), "events/s"),
                 ("busiest hour", number(volume.peak_hour), "events/s"),
                 ("busiest minute", number(volume.peak_minute), "events/s"),
-                ("99th percentile hour", number(volume.p99_hour_ratio), "times the mean"),
-                ("burstiness", number(volume.burstiness), "variance over mean, 1 is even"),
+                ("p99 hour", number(volume.p99_hour_ratio), "times the mean"),
+                ("burstiness", number(volume.burstiness), "1 is even"),
             )
         ),
         paragraph(said.strip()),
-        table(head, rows, "By source") if rows else None,
+        stack(head, rows, "By source"),
     ]
 
 
-def _tiles(shown: Iterable[tuple[str, str, str]]) -> Html:
-    return tiles((name, value, unit) for name, value, unit in shown)
+def _late(late_us: Mapping[str, float] | None) -> str:
+    return ", ".join(f"{name} {length(late)}" for name, late in late_us.items()) if late_us else "not known"
 
 
 def monitoring_part(monitoring: Monitoring | None, unit: Yardstick) -> list[Html | str | None]:
@@ -105,12 +125,20 @@ def monitoring_part(monitoring: Monitoring | None, unit: Yardstick) -> list[Html
         paragraph(_monitoring_says(monitoring), "meaning"),
         listed(monitoring.reasons),
         heading("What moved in this history"),
-        figure_of(_timeline(monitoring), "Strongest shift of each day, in standard deviations of calm days; triangles are alarms"),
+        figure_of(
+            _timeline(monitoring),
+            "Strongest shift of each day, in standard deviations of calm days; triangles are alarms",
+        ),
         _shifts(monitoring, unit),
         heading("Which alarm rule to trust"),
         *_detectors(monitoring),
         *_faults(monitoring, unit),
-        unfold("The days by month, and how this was computed", MONITORING_HOW, _by_month(monitoring), findings_table([monitoring.finding])),
+        unfold(
+            "The days by month, and how this was computed",
+            MONITORING_HOW,
+            _by_month(monitoring),
+            findings_table([monitoring.finding]),
+        ),
     ]
 
 
@@ -120,8 +148,8 @@ def _monitoring_says(monitoring: Monitoring) -> str:
     said = []
     if monitoring.detectors:
         said.append(
-            f"Of {len(monitoring.detectors)} alarm rules, {loud} would cry wolf more often than {number(monitoring.budget_per_30d)} "
-            f"times in 30 calm days."
+            f"Of {len(monitoring.detectors)} alarm rules, {loud} break the budget of {number(monitoring.budget_per_30d)} false "
+            f"alarms in 30 calm days."
         )
     chosen = next((one for one in monitoring.detectors if one.chosen), None)
     if chosen is not None:
@@ -156,11 +184,20 @@ def _timeline(monitoring: Monitoring) -> Html:
 def _shifts(monitoring: Monitoring, unit: Yardstick) -> Html | str:
     if not monitoring.shifts:
         return "No lasting shift was found."
-    head = ("no.", "from", "what moved", "strength", "seen live after", "nightly", "by weekly accuracy", f"cost, {unit.metric}")
+    head = (
+        "no.",
+        "from",
+        "what moved",
+        "strength",
+        "seen live after",
+        "nightly",
+        "by weekly accuracy",
+        f"cost, {unit.metric}",
+    )
     rows = [
         (
             str(at),
-            day(shift.at),
+            dated(shift.at),
             f"{shift.what}: {shift.subject}",
             f"{number(shift.strength, 2)} sd",
             days(shift.days_live),
@@ -170,7 +207,7 @@ def _shifts(monitoring: Monitoring, unit: Yardstick) -> Html | str:
         )
         for at, shift in enumerate(monitoring.shifts, 1)
     ]
-    return table(head, rows, "Shifts that this history really held, numbered as in the timeline")
+    return stack(head, rows, "Shifts that this history really held, numbered as in the timeline") or ""
 
 
 def _detectors(monitoring: Monitoring) -> list[Html | None]:
@@ -205,7 +242,7 @@ def _detectors(monitoring: Monitoring) -> list[Html | None]:
     caption = f"Alarm rules on {number(monitoring.calm_days)} calm days of this history"
     return [
         figure_of(chart, "False alarms of each rule with 95 % intervals; the full disc is the rule to use"),
-        table(head, listed_rows, caption),
+        stack(head, listed_rows, caption),
     ]
 
 
@@ -213,7 +250,13 @@ def _faults(monitoring: Monitoring, unit: Yardstick) -> list[Html | None]:
     if not monitoring.faults:
         return []
     rows = [
-        Row(fault.name, _minus(fault.high), _minus(fault.loss), _minus(fault.low), interval(_minus(fault.high), _minus(fault.loss), _minus(fault.low)))
+        Row(
+            fault.name,
+            _minus(fault.high),
+            _minus(fault.loss),
+            _minus(fault.low),
+            interval(_minus(fault.high), _minus(fault.loss), _minus(fault.low)),
+        )
         for fault in monitoring.faults
     ]
     chart = intervals("faults", "What faults cost", rows, f"change of {unit.metric} a day (left is worse)", unit.delta)
@@ -232,7 +275,7 @@ def _faults(monitoring: Monitoring, unit: Yardstick) -> list[Html | None]:
     return [
         heading("What a fault costs while nobody sees it"),
         figure_of(chart, "Injected faults: change of the metric with 95 % intervals"),
-        table(head, listed_rows, "Injected faults, and when each kind of watching shows them"),
+        stack(head, listed_rows, "Injected faults, and when each kind of watching shows them"),
     ]
 
 
@@ -249,7 +292,9 @@ def _by_month(monitoring: Monitoring) -> Html | None:
     for month, held in months.items():
         known = [strength for strength, _ in held if strength is not None]
         alarms = sum(alarm for _, alarm in held)
-        rows.append((month, len(held), number(median(known)) if known else DASH, number(max(known)) if known else DASH, alarms))
+        rows.append(
+            (month, len(held), number(median(known)) if known else DASH, number(max(known)) if known else DASH, alarms)
+        )
     head = ("month", "days", "median shift, sd", "strongest, sd", "alarms")
     return table(head, rows, "The drift timeline by month") if rows else None
 
@@ -258,7 +303,11 @@ def team_part(team: Team | None) -> list[Html | str | None]:
     """What the options ask of this team, beside what was declared and what the repository shows."""
     if team is None:
         return []
-    said = [] if team.declared else ["No profile is declared in [team], so nothing is said about what this team can operate."]
+    said = (
+        []
+        if team.declared
+        else ["No profile is declared in [team], so nothing is said about what this team can operate."]
+    )
     if finite(team.hours_a_month) is not None:
         said.append(f"Declared: {number(team.hours_a_month)} hours a month.")
     if team.on_call is not None:
@@ -276,12 +325,22 @@ def team_part(team: Team | None) -> list[Html | str | None]:
         )
         for one in team.options
     ]
-    head = ("option", "new things to run", "on call", "skills not there yet", "hours to set up", "hours a month", "operable")
+    head = (
+        "option",
+        "new things to run",
+        "on call",
+        "skills not there yet",
+        "hours to set up",
+        "hours a month",
+        "operable",
+    )
     skills = [(one.name, one.declared or DASH, ", ".join(one.found) or DASH, one.state) for one in team.skills]
     return [
         paragraph(" ".join(said), "meaning"),
-        table(head, options, "What each option asks of this team") if options else None,
-        table(("ability", "declared", "found in the repository", "together"), skills, "Declared and found") if skills else None,
+        stack(head, options, "What each option asks of this team"),
+        table(("ability", "declared", "found in the repository", "together"), skills, "Declared and found")
+        if skills
+        else None,
     ]
 
 
@@ -292,16 +351,20 @@ def growth_part(growth: Growth | None, volume: Volume | None) -> list[Html | str
     low, middle, high = growth.monthly
     trend = _trend(low, middle, high)
     full = [_full(one) for one in growth.saturations]
-    caption = "Events a day: days of the history and its mean over seven days, two forecasts with 90 % bands, capacity dashed"
+    caption = (
+        "Events a day: days of the history and its mean over seven days, two forecasts with 90 % bands, capacity dashed"
+    )
     return [
-        paragraph(" ".join(part for part in (trend, growth.spark_evidence and f"{growth.spark_evidence.rstrip('.')}.") if part), "meaning"),
-        Html(f"<p>A second machine (Spark): {verdict(growth.spark_verdict).text}</p>") if growth.spark_verdict else None,
+        paragraph(" ".join(part for part in (trend, sentence(growth.spark_evidence)) if part), "meaning"),
+        Html(f"<p>A second machine (Spark): {verdict(growth.spark_verdict).text}</p>")
+        if growth.spark_verdict
+        else None,
         figure_of(_growth_chart(growth, volume), caption),
         listed(growth.reasons),
-        table(("component", "room today", "full by the compounding law", "by the linear law", "within 1 year", "within 3 years"), full, "When one machine is full: middle date and its interval")
-        if full
-        else None,
-        unfold("The numbers, and how this was computed", GROWTH_HOW, _capacity(growth), _season(growth), _forecast(growth)),
+        stack(FULL, full, "When one machine is full: middle date and its interval"),
+        unfold(
+            "The numbers, and how this was computed", GROWTH_HOW, _capacity(growth), _season(growth), _forecast(growth)
+        ),
     ]
 
 
@@ -319,8 +382,11 @@ def _share(value: float) -> str:
 
 def _full(one: Saturation) -> tuple[str, ...]:
     dates = [_dates(one.dates.get(law)) for law, _ in LAWS]
-    chances = [", ".join(f"{law} {percent(share)}" for law, share in within.items()) or DASH for within in (one.within_1y, one.within_3y)]
-    return one.component, f"{number(one.headroom)} ×", *dates, *chances
+    chances = [
+        ", ".join(f"{law} {percent(share)}" for law, share in within.items()) or DASH
+        for within in (one.within_1y, one.within_3y)
+    ]
+    return one.component, Figure(f"{number(one.headroom)} ×"), *dates, *chances
 
 
 def _dates(dates: tuple[int | None, int | None, int | None] | None) -> str:
@@ -335,21 +401,24 @@ def _dates(dates: tuple[int | None, int | None, int | None] | None) -> str:
 
 def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
     held = points_of(volume.daily) if volume else []
-    history = [(x, y) for x, y in held]
+    history = [(point[0], point[1]) for point in held]
     ahead = {law: points_of(growth.forecast.get(law, ())) for law, _ in LAWS}
     ends = [point[-1] for law in ahead.values() for point in law] + [y for _, y in history]
     times = [point[0] for law in (history, *ahead.values()) for point in law]
     if len(times) < 3 or max(times) <= min(times):
         return Html("")
     now = _now(history, ahead)
-    lines = [(f"{one.component} full", now * headroom) for one in growth.saturations if (headroom := finite(one.headroom)) and headroom > 0]
+    lines = [
+        (f"{one.component} full", now * headroom)
+        for one in growth.saturations
+        if (headroom := finite(one.headroom)) and headroom > 0
+    ]
     most = max(ends) or 1.0
-    log = bool(lines) and min(y for _, y in lines) > 4 * most
-    floor = min((y for y in (*(y for _, y in history), *(p[1] for law in ahead.values() for p in law)) if y > 0), default=1.0)
-    shown = lines if log else [(name, y) for name, y in lines if y <= 4 * most]
-    top = max([most, *(y for _, y in shown)])
-    up = Axis(f"events a day{' (each line ten times the one below)' if log else ''}", max(floor / 1.5, top / 1e12), top * 1.3, "log") if log else Axis("events a day", 0.0, top * 1.12 or 1.0)
-    layers = _growth_layers(history, ahead) + [Level(y, name) for name, y in shown]
+    shown = [(name, y) for name, y in lines if y <= 4 * most]
+    beyond = [(name, y) for name, y in lines if y > 4 * most]
+    up = Axis("events a day", 0.0, max([most, *(y for _, y in shown)]) * (1.15 + 0.09 * len(beyond)) or 1.0)
+    layers: list[Layer] = [*_growth_layers(history, ahead), *(Level(y, name) for name, y in shown)]
+    layers += [Note(f"↑ {name} only at {number(y, 2)} events a day") for name, y in beyond]
     says = _growth_says(history, ahead, lines)
     along = Axis("", min(times), max(times), "time")
     return plot("growth", "Growth and capacity", says, (along, up), layers, 320)
@@ -375,11 +444,17 @@ def _growth_layers(history: Sequence[tuple[float, float]], ahead: dict[str, list
     return layers
 
 
-def _growth_says(history: Sequence[tuple[float, float]], ahead: dict[str, list[tuple[float, ...]]], lines: Sequence[tuple[str, float]]) -> str:
+def _growth_says(
+    history: Sequence[tuple[float, float]],
+    ahead: dict[str, list[tuple[float, ...]]],
+    lines: Sequence[tuple[str, float]],
+) -> str:
     said = []
     if history:
         values = [y for _, y in history]
-        said.append(f"History of {len(values)} days: between {number(min(values))} and {number(max(values))} events a day")
+        said.append(
+            f"History of {len(values)} days: between {number(min(values))} and {number(max(values))} events a day"
+        )
     for law, points in ahead.items():
         if points:
             at, low, middle, high = points[-1]
@@ -413,7 +488,10 @@ def _ordered(three: tuple[float, float, float]) -> tuple[float | None, float | N
 def _season(growth: Growth) -> Html | None:
     if len(growth.season) != len(WEEKDAYS):
         return None
-    rows = [(name, _share(known) if (known := finite(share)) is not None else DASH) for name, share in zip(WEEKDAYS, growth.season, strict=True)]
+    rows = [
+        (name, _share(known) if (known := finite(share)) is not None else DASH)
+        for name, share in zip(WEEKDAYS, growth.season, strict=True)
+    ]
     return table(("weekday", "against the mean"), rows, "The week's shape")
 
 
@@ -433,18 +511,23 @@ def money_part(advice: Advice) -> list[Html | str | None]:
     currency = str(advice.how.get("currency") or "")
     unit = f"{currency} a month".strip()
     rows = [_net(part, price) for part, price in priced]
-    head = ("capability", "worth", "cost", "net", "surely pays below", "probably below", "surely not above", "least worth of a point", "least volume")
-    listed_rows = [_price(part, price) for part, price in priced]
     sure = [part.name for part, price in priced if (finite(price.net[0]) or 0) > 0]
     never = [part.name for part, price in priced if (finite(price.net[2]) or 0) < 0]
-    said = [f"At the declared prices {', '.join(sure)} surely pay{'s' if len(sure) == 1 else ''}." if sure else "At the declared prices nothing surely pays."]
+    said = [
+        f"At the declared prices {', '.join(sure)} surely pay{'s' if len(sure) == 1 else ''}."
+        if sure
+        else "At the declared prices nothing surely pays."
+    ]
     if never:
         said.append(f"Surely not worth their price: {', '.join(never)}.")
     chart = intervals("money", "Net a month", rows, f"net, {unit}")
     return [
         paragraph(" ".join(said), "meaning"),
         figure_of(chart, "Worth of the gain less all costs, a month; the interval is the gain's"),
-        table(head, listed_rows, f"In {unit}"),
+        stack(("capability", "worth", "cost", "net"), [_worth(part, price) for part, price in priced], f"In {unit}"),
+        stack(
+            BREAK_EVEN, [_break_even(part, price) for part, price in priced], f"Where it breaks even: costs in {unit}"
+        ),
         unfold("How this was computed", MONEY_HOW),
     ]
 
@@ -454,20 +537,18 @@ def _net(part: Part, price: Price) -> Row:
     return Row(part.name, low, middle, high, interval(low, middle, high), part.verdict)
 
 
-def _price(part: Part, price: Price) -> tuple[str, ...]:
+def _worth(part: Part, price: Price) -> tuple[str, ...]:
+    return part.name, plain_interval(*price.value), number(price.cost), interval(*price.net)
+
+
+def _break_even(part: Part, price: Price) -> tuple[str, ...]:
     sure, probable, not_above = price.breakeven_cost
     multiple = finite(price.breakeven_volume)
     return (
         part.name,
-        plain_interval(*price.value),
-        number(price.cost),
-        interval(*price.net),
         number(sure),
         number(probable),
         number(not_above),
         number(price.breakeven_value),
-        DASH if multiple is None else f"{number(multiple)} × today",
+        Figure(DASH if multiple is None else f"{number(multiple)} × today"),
     )
-
-
-__all__ = ["finding_row", "growth_part", "money_part", "monitoring_part", "team_part", "volume_part"]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from dayshift.adviser.evidence import Advice, Ageing, Cadence, CadencePoint, Finding, Ladder, Rung, Skill
 from dayshift.exports.advice_words import (
     DASH,
     gain_text,
     heading,
-    interval,
     listed,
     meaning,
     number,
     paragraph,
-    percent,
-    signed,
+    score,
+    stack,
     unfold,
     verdict,
     weeks,
@@ -34,7 +34,7 @@ from dayshift.exports.charts import (
     plot,
     points_of,
 )
-from dayshift.exports.page import Html, table
+from dayshift.exports.page import Figure, Html, table
 from dayshift.exports.scales import Axis, finite
 
 LEVELS = {
@@ -112,7 +112,7 @@ def findings_table(findings: Sequence[Finding], caption: str = "The numbers behi
             verdict(finding.verdict),
             gain_text(finding.gain),
             number(finding.delta),
-            number(finding.gain.weeks) if finding.gain else DASH,
+            number(finding.gain.weeks if finding.gain else None),
             _seeds(finding),
             _lag(finding),
         )
@@ -128,21 +128,25 @@ def findings_table(findings: Sequence[Finding], caption: str = "The numbers behi
         )
         if gain is not None
     ]
-    also = table(("compared", "measured by", "gain, 95 % interval"), others, "The same in other ways") if others else Html("")
-    return Html(table(head, rows, caption).text + also.text)
+    also = (
+        table(("compared", "measured by", "gain, 95 % interval"), others, "The same in other ways")
+        if others
+        else Html("")
+    )
+    return Html((stack(head, rows, caption) or Html("")).text + also.text)
 
 
 def _seeds(finding: Finding) -> str:
     if finding.gain is None:
-        return DASH
+        return Figure(DASH)
     spread = finite(finding.gain.seed_sd)
-    return number(finding.gain.seeds) + (f" (sd {number(spread, 2)})" if spread is not None else "")
+    return Figure(number(finding.gain.seeds) + (f" (sd {number(spread, 2)})" if spread is not None else ""))
 
 
 def _lag(finding: Finding) -> str:
     if finding.gain is None:
-        return DASH
-    return number(finding.gain.lag1, 2) + (" (widened)" if finding.gain.widened else "")
+        return Figure(DASH)
+    return Figure(number(finding.gain.lag1, 2) + (" (widened)" if finding.gain.widened else ""))
 
 
 def naive_part(skill: Skill | None) -> list[Html | str | None]:
@@ -152,8 +156,8 @@ def naive_part(skill: Skill | None) -> list[Html | str | None]:
     unit = Yardstick(skill.metric, skill.larger_is_better, finite(skill.delta))
     weak = [name for name, finding in skill.beats.items() if finding.verdict != "needed"]
     said = (
-        f"The model, refitted weekly, reaches {skill.metric} {number(skill.value)}; the best constant prediction has "
-        f"{number(skill.floor)}."
+        f"The model, refitted weekly, reaches {skill.metric} {score(skill.value)}; the best constant prediction has "
+        f"{score(skill.floor)}."
     )
     said += (
         f" It is not shown to beat {_and([repr(name) for name in weak])}: read everything below with that in mind."
@@ -161,13 +165,15 @@ def naive_part(skill: Skill | None) -> list[Html | str | None]:
         else (" It beats every naive baseline that was tried." if skill.beats else "")
     )
     rows = [finding_row(name, finding) for name, finding in skill.beats.items()]
-    chart = intervals("naive", "The model beside naive predictions", rows, f"model's {unit.gain} over each", skill.delta)
-    values = [("the model, refitted weekly", number(skill.value, 4)), ("best constant", number(skill.floor, 4))]
-    values += [(name, number(value, 4)) for name, value in skill.naive.items()]
+    chart = intervals(
+        "naive", "The model beside naive predictions", rows, f"model's {unit.gain} over each", skill.delta
+    )
+    values = [("the model, refitted weekly", score(skill.value)), ("best constant", score(skill.floor))]
+    values += [(name, score(value)) for name, value in skill.naive.items()]
     source = "2 % of the skill over the best constant, as none is declared" if skill.assumed else "as declared"
     return [
         paragraph(said, "meaning"),
-        _figure(chart, "How much better the model is than each naive prediction; 95 % intervals"),
+        figure_of(chart, "How much better the model is than each naive prediction; 95 % intervals"),
         table(("prediction", skill.metric), values, "On the same questions"),
         paragraph(f"The smallest gain that matters is {number(skill.delta)} {skill.metric}: {source}.", "change"),
         unfold("How this was computed", findings_table(list(skill.beats.values()))),
@@ -178,31 +184,29 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _figure(chart: Html, caption: str) -> Html | None:
-    from html import escape
-
+def figure_of(chart: Html, caption: str) -> Html | None:
+    """A chart under its caption, nothing if there is nothing to draw."""
     return Html(f"<figure><figcaption>{escape(caption)}</figcaption>{chart.text}</figure>") if chart.text else None
-
-
-figure_of = _figure
 
 
 def ladder_part(ladder: Ladder | None, unit: Yardstick, labels: bool = False) -> list[Html | str | None]:
     """A ladder of freshness, or of label delays: the chart, what it says, and the numbers."""
     if ladder is None:
         return []
-    name = "labels" if labels else "freshness"
+    name, what = ("labels", "labels") if labels else ("freshness", "features")
     title = "What faster labels are worth" if labels else "What fresher features are worth"
     rows = [_rung(rung, ladder.foot, labels) for rung in ladder.rungs]
-    foot = level_name(ladder.foot, labels)
+    rows += [finding_row(finding.title or finding.name, finding) for finding in ladder.extra]
+    foot = f"{what} {level_name(ladder.foot, labels)}"
     chart = intervals(name, title, rows, f"{unit.gain} over {foot}", _delta(ladder, unit))
     caption = f"Gain over {foot}, 95 % intervals over weeks; the band is too small to matter"
     findings = [rung.finding for rung in ladder.rungs if rung.finding is not None] + list(ladder.extra)
-    values = [(level_name(rung.level, labels), number(rung.value, 4)) for rung in ladder.rungs]
+    best = _best(ladder)
+    values = [(level_name(rung.level, labels), score(rung.value)) for rung in ladder.rungs]
     return [
-        heading(title, verdict(_best(ladder).verdict) if _best(ladder) else None),
+        heading(title, verdict(best.verdict) if best else None),
         paragraph(_ladder_says(ladder, unit, labels), "meaning"),
-        _figure(chart, caption),
+        figure_of(chart, caption),
         listed(ladder.reasons),
         unfold(
             "How this was computed",
@@ -229,7 +233,7 @@ def level_name(level: str, labels: bool) -> str:
 def _rung(rung: Rung, foot: str, labels: bool) -> Row:
     name = level_name(rung.level, labels)
     if rung.finding is None:
-        at = f"today: {number(rung.value)}" if rung.level == foot else number(rung.value)
+        at = f"today: {score(rung.value)}" if rung.level == foot else str(score(rung.value))
         return Row(name, None, 0.0 if rung.level == foot else None, None, at)
     return finding_row(name, rung.finding)
 
@@ -240,9 +244,11 @@ def _delta(ladder: Ladder, unit: Yardstick) -> float | None:
 
 
 def _best(ladder: Ladder) -> Finding | None:
-    found = [rung.finding for rung in ladder.rungs if rung.finding is not None and rung.level not in ("none", ladder.foot)]
+    found = [
+        rung.finding for rung in ladder.rungs if rung.finding is not None and rung.level not in ("none", ladder.foot)
+    ]
     needed = [finding for finding in found if finding.verdict == "needed"]
-    return max(needed or found, key=lambda finding: _mean(finding), default=None)
+    return max(needed or found, key=_mean, default=None)
 
 
 def _mean(finding: Finding) -> float:
@@ -256,7 +262,8 @@ def _ladder_says(ladder: Ladder, unit: Yardstick, labels: bool) -> str:
         return " ".join([*(f"{reason.rstrip('.')}." for reason in ladder.reasons)]) or "Nothing could be measured here."
     level = next((rung.level for rung in ladder.rungs if rung.finding is best), "")
     what = "Labels" if labels else "Features"
-    verb = f"bring {gain_text(best.gain)} {unit.metric} over {level_name(ladder.foot, labels)}"
+    over = f"{'' if labels else 'those '}{level_name(ladder.foot, labels)}"
+    verb = f"bring {gain_text(best.gain)} {unit.metric} over {'labels ' if labels else ''}{over}"
     edge = f" (the smallest gain that matters is {number(best.delta)})"
     return f"{what} {level_name(level, labels)} {verb}{edge}: {best.verdict}. {meaning(best)}"
 
@@ -269,11 +276,11 @@ def cadence_part(cadence: Cadence | None, unit: Yardstick) -> list[Html | str | 
     rows = [
         (
             point.name,
-            number(point.value, 4),
-            gain_text(point.lost),
+            score(point.value),
+            gain_text(point.lost) if point.weeks != 1 else Figure(DASH),
             number(point.fits_a_year),
             number(point.cpu_s_a_year),
-            point.verdict or DASH,
+            point.verdict,
             point.note,
         )
         for point in cadence.points
@@ -281,10 +288,13 @@ def cadence_part(cadence: Cadence | None, unit: Yardstick) -> list[Html | str | 
     split = [finding for finding in (cadence.against_never, cadence.more_data, cadence.decay) if finding is not None]
     return [
         heading("Quality against cadence", verdict(cadence.finding.verdict)),
-        paragraph(_cadence_says(cadence, unit), "meaning"),
-        _figure(_cadence_chart(cadence, unit), "Each cadence with what it costs a year; 95 % intervals of the loss against weekly"),
+        paragraph(_cadence_says(cadence), "meaning"),
+        figure_of(
+            _cadence_chart(cadence, unit),
+            "Each cadence with what it costs a year; 95 % intervals of the loss against weekly",
+        ),
         listed((*cadence.reasons, *cadence.notes)),
-        table(head, rows, "Cadences, laziest first") if rows else None,
+        stack(head, rows, "Cadences, laziest first"),
         *_split_part(split, unit),
         unfold("How this was computed", CADENCE_HOW, findings_table([cadence.finding, *split])),
         *ageing_part(cadence.ageing, unit),
@@ -298,10 +308,13 @@ def _split_part(split: Sequence[Finding], unit: Yardstick) -> list[Html | None]:
     chart = intervals("split", "What retraining gains, taken apart", rows, unit.gain, unit.delta)
     if not chart.text:
         return []
-    return [heading("Decay, or just more data?"), _figure(chart, "What retraining gains, taken apart; 95 % intervals over weeks")]
+    return [
+        heading("Decay, or just more data?"),
+        figure_of(chart, "What retraining gains, taken apart; 95 % intervals over weeks"),
+    ]
 
 
-def _cadence_says(cadence: Cadence, unit: Yardstick) -> str:
+def _cadence_says(cadence: Cadence) -> str:
     said = []
     if finite(cadence.suffices) is not None:
         said.append(f"Retraining {weeks(cadence.suffices)} is shown to suffice.")
@@ -340,7 +353,7 @@ def _cadence_chart(cadence: Cadence, unit: Yardstick) -> Html:
     along = Axis("retrained · fits a year · CPU s a year", -0.5, last + 0.5, "named", names=names)
     up = Axis(unit.quality, min(edges), max(edges), turned=not unit.larger).padded(0.1)
     says = "; ".join(
-        f"{point.name}: {number(made.y, 4)} [{number(min(made.low, made.high), 4)}, {number(max(made.low, made.high), 4)}], "
+        f"{point.name}: {score(made.y)} [{score(min(made.low, made.high))}, {score(max(made.low, made.high))}], "
         f"{number(point.fits_a_year)} fits and {number(point.cpu_s_a_year)} CPU seconds a year"
         for _, point, made in whiskers
     )
@@ -406,13 +419,15 @@ def ageing_part(ageing: Ageing | None, unit: Yardstick) -> list[Html | str | Non
     line = points_of(zip(ageing.ages, ageing.values, strict=False))
     head = ("age in weeks", unit.metric, "95 % interval")
     numbers = [
-        (number(age), number(value, 4), f"[{number(low, 4)}, {number(high, 4)}]")
+        (number(age), score(value), Figure(f"[{score(low)}, {score(high)}]"))
         for age, value, low, high in zip(ageing.ages, ageing.values, ageing.lows, ageing.highs, strict=False)
     ]
     return [
         heading("How a model ages"),
         paragraph(_ageing_says(ageing), "meaning"),
-        _figure(_ageing_chart(line, band, unit), "The metric by the model's age, mean over all fits, with its 95 % band"),
+        figure_of(
+            _ageing_chart(line, band, unit), "The metric by the model's age, mean over all fits, with its 95 % band"
+        ),
         unfold("The numbers, and how this was computed", AGE_HOW, table(head, numbers, "By age") if numbers else None),
     ]
 
@@ -437,7 +452,7 @@ def _ageing_chart(line: list[tuple[float, ...]], band: list[tuple[float, ...]], 
     layers: list[Layer] = [Line([(x, y) for x, y in line]), *(Whisker(x, y, y, y) for x, y in line)]
     if len(band) > 1:
         layers.insert(0, Band([(x, low, high) for x, low, high in band]))
-    says = "; ".join(f"{number(x)} weeks: {number(y, 4)}" for x, y in line)
+    says = "; ".join(f"{number(x)} weeks: {score(y)}" for x, y in line)
     return plot("ageing", "The model's ageing", f"{unit.quality}. {says}.", (along, up), layers, 260)
 
 
@@ -448,15 +463,14 @@ def _single_start(cadence: Cadence, unit: Yardstick) -> list[Html | str | None]:
     values = [y for _, y in points]
     along = Axis("", points[0][0], points[-1][0], "time").padded(0.0001)
     up = Axis(unit.quality, min(values), max(values), turned=not unit.larger).padded(0.1)
-    says = f"{unit.quality}, {len(points)} weeks, from {number(values[0])} to {number(values[-1])}, between {number(min(values))} and {number(max(values))}."
-    chart = plot("first", "One first model, never retrained", says, (along, up), [Line([(x, y) for x, y in points])], 220)
+    says = f"{unit.quality}, {len(points)} weeks, from {score(values[0])} to {score(values[-1])}, between {score(min(values))} and {score(max(values))}."
+    chart = plot(
+        "first", "One first model, never retrained", says, (along, up), [Line([(x, y) for x, y in points])], 220
+    )
     return [
         unfold(
             "A picture only: one first model, never retrained",
             "One start is one draw of luck, so nothing is decided by it.",
-            _figure(chart, f"{unit.metric} week by week"),
+            figure_of(chart, f"{unit.metric} week by week"),
         )
     ]
-
-
-__all__ = ["cadence_part", "figure_of", "finding_row", "findings_table", "interval", "ladder_part", "naive_part", "percent", "signed"]

@@ -20,9 +20,19 @@ from dayshift.exports.advice_quality import (
     naive_part,
     yardstick,
 )
-from dayshift.exports.advice_words import day, definitions, gain_text, listed, paragraph, unfold, verdict
+from dayshift.exports.advice_words import (
+    day,
+    definitions,
+    gain_text,
+    listed,
+    paragraph,
+    sentence,
+    stack,
+    unfold,
+    verdict,
+)
 from dayshift.exports.charts import Row, intervals
-from dayshift.exports.page import Html, page, section, table
+from dayshift.exports.page import Html, page, section
 
 STYLES = ("charts.css", "advice.css")
 LIMITS = (
@@ -40,6 +50,22 @@ FACTORS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("team", ("team",), "Team and tooling"),
     ("growth", ("growth", "scale"), "Growth and scale"),
 )
+
+
+SHORT = {
+    "verdict": "Verdict",
+    "design": "Design and path",
+    "naive": "Naive predictions",
+    "velocity": "1 Volume",
+    "cadence": "2 Updates",
+    "monitoring": "3 Monitoring",
+    "team": "4 Team",
+    "growth": "5 Growth",
+    "contradictions": "Contradictions",
+    "assumptions": "Assumptions",
+    "limits": "Limits",
+    "how": "Method",
+}
 
 
 def write_advice(advice: Advice, path: Path) -> Path:
@@ -61,7 +87,15 @@ def advice_html(advice: Advice) -> str:
         return page(title, f"Advice of {day(advice.at)}, stopped", _stopped(advice), styles=STYLES)
     lead = f"Advice of {day(advice.at)}, measured by replaying this pipeline's own history."
     body = _sections(advice, yardstick(advice))
-    return page(title, lead, _unfinished(advice), _headline(advice), _contents(body), *(part for _, _, part in body), styles=STYLES)
+    return page(
+        title,
+        lead,
+        _unfinished(advice),
+        _headline(advice),
+        _contents(body),
+        *(part for _, _, part in body),
+        styles=STYLES,
+    )
 
 
 def _stopped(advice: Advice) -> Html:
@@ -70,7 +104,7 @@ def _stopped(advice: Advice) -> Html:
     return Html(
         '<div class="banner stop"><p><strong>Stopped: suspected leakage</strong></p><p>These columns seem to know the answer '
         "before it is known. Any figure measured with them would be too good to be true, so no advice is given.</p></div>"
-        + section("What was seen", _sheet(head, rows, "Suspected columns")).text
+        + section("What was seen", (stack(head, rows, "Suspected columns", boxed=True) or Html(""))).text
     )
 
 
@@ -89,7 +123,11 @@ def _headline(advice: Advice) -> Html:
 
 
 def _contents(body: Sequence[tuple[str, str, Html]]) -> Html:
-    links = "".join(f'<li><a href="#{anchor}">{escape(title)}</a></li>' for anchor, title, part in body if part.text)
+    links = "".join(
+        f'<li><a href="#{anchor}">{escape(SHORT.get(anchor, title))}</a></li>'
+        for anchor, title, part in body
+        if part.text
+    )
     return Html(f'<nav aria-label="Contents"><ul>{links}</ul></nav>' if links else "")
 
 
@@ -105,8 +143,8 @@ def _sections(advice: Advice, unit: Yardstick) -> list[tuple[str, str, Html]]:
         "team": team_part(advice.team),
         "growth": growth_part(advice.growth, advice.volume),
     }
-    made = [
-        ("verdict", "The verdict", [_gains(advice, unit), _parts(advice.parts)]),
+    made: list[tuple[str, str, Sequence[Html | str | None]]] = [
+        ("verdict", "The verdict", [_parts(advice.parts), _gains(advice, unit)]),
         ("design", "The cheapest sufficient design", _design(advice)),
         ("factors", "Five factors", [_factors(advice.factors)]),
         ("naive", "Is the model better than a naive prediction?", naive_part(advice.skill)),
@@ -114,7 +152,9 @@ def _sections(advice: Advice, unit: Yardstick) -> list[tuple[str, str, Html]]:
     for number, (anchor, keys, title) in enumerate(FACTORS, 1):
         factor = _factor(advice, keys)
         if any(inside[anchor]):
-            made.append((anchor, f"{number}. {factor.title if factor else title}", [*_opening(factor), *inside[anchor]]))
+            made.append(
+                (anchor, f"{number}. {factor.title if factor else title}", [*_opening(factor), *inside[anchor]])
+            )
     made += [
         ("money", "Money", money_part(advice)),
         ("contradictions", "Where measures contradict each other", [listed(advice.contradictions)]),
@@ -136,13 +176,9 @@ def _opening(factor: Factor | None) -> list[Html | None]:
         return []
     return [
         Html(f"<p>{verdict(factor.verdict).text}</p>"),
-        paragraph(_sentence(factor.evidence)),
+        paragraph(sentence(factor.evidence)),
         paragraph(f"What would change it: {factor.changes}" if factor.changes else "", "change"),
     ]
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
 
 
 def _gains(advice: Advice, unit: Yardstick) -> Html | None:
@@ -152,7 +188,9 @@ def _gains(advice: Advice, unit: Yardstick) -> Html | None:
         if part.gain is not None
     ]
     chart = intervals("parts", "What each capability would gain", rows, unit.gain, unit.delta)
-    return figure_of(chart, f"What each capability would gain in {unit.metric}; 95 % intervals. The band is too small to matter")
+    return figure_of(
+        chart, f"What each capability would gain in {unit.metric}; 95 % intervals. The band is too small to matter"
+    )
 
 
 def _parts(parts: Sequence[Part]) -> Html | None:
@@ -160,18 +198,18 @@ def _parts(parts: Sequence[Part]) -> Html | None:
         (
             Html(escape(part.name) + _tags(part)),
             verdict(part.verdict),
-            Html(f"{escape(_sentence(part.evidence))}{_change(part.changes)}"),
+            Html(f"{escape(sentence(part.evidence))}{_change(part.changes)}"),
         )
         for part in parts
     ]
-    return _sheet(("capability", "verdict", "evidence"), rows, "Capabilities") if rows else None
+    return stack(("capability", "verdict", "evidence"), rows, "Each capability by its own evidence", boxed=True)
 
 
 def _tags(part: Part) -> str:
     said = []
     if part.insurance:
         said.append("cheap insurance")
-    if part.operable is False:
+    if part.operable is False and (part.verdict != "not needed" or part.insurance):
         said.append("not operable by this team yet")
     if part.required:
         said.append(f"required: {part.required}")
@@ -184,42 +222,18 @@ def _change(changes: str) -> str:
 
 def _factors(factors: Sequence[Factor]) -> Html | None:
     rows = [
-        (one.title, verdict(one.verdict), Html(f"{escape(_sentence(one.evidence))}{_change(one.changes)}")) for one in factors
+        (one.title, verdict(one.verdict), Html(f"{escape(sentence(one.evidence))}{_change(one.changes)}"))
+        for one in factors
     ]
-    return _sheet(("factor", "verdict", "evidence"), rows, "Each factor by its own evidence; no score, no weights") if rows else None
-
-
-def _sheet(head: Sequence[str], rows: Sequence[Sequence[str | Html]], caption: str) -> Html:
-    """A table that becomes a stack of cards on a phone; the roles keep it a table for those who hear it."""
-    heads = "".join(f'<th scope="col" role="columnheader">{escape(name)}</th>' for name in head)
-    body = "".join(
-        f'<tr role="row"><th scope="row" role="rowheader">{_inner(row[0])}</th>'
-        + "".join(
-            f'<td role="cell"{_named(name)}>{_inner(cell)}</td>' for name, cell in zip(head[1:], row[1:], strict=True)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return Html(
-        f'<div class="sheet"><table class="stack" role="table"><caption>{escape(caption)}</caption>'
-        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead><tbody role="rowgroup">{body}</tbody></table></div>'
-    )
-
-
-def _named(name: str) -> str:
-    return f' data-name="{escape(name)}"' if name not in ("verdict", "evidence") else ""
-
-
-def _inner(cell: str | Html) -> str:
-    return cell.text if isinstance(cell, Html) else escape(cell)
+    return stack(("factor", "verdict", "evidence"), rows, "Each by its own evidence; no score, no weights", boxed=True)
 
 
 def _design(advice: Advice) -> list[Html | str | None]:
     if not advice.design and not advice.path:
         return []
-    steps = "".join(f"<li>{escape(_sentence(step))}</li>" for step in advice.path)
+    steps = "".join(f"<li>{escape(sentence(step))}</li>" for step in advice.path)
     path = Html(f'<h3>What to switch on, in this order</h3><ol class="path">{steps}</ol>') if steps else None
-    return [paragraph(_sentence(advice.design), "meaning"), path]
+    return [paragraph(sentence(advice.design), "meaning"), path]
 
 
 def _how(advice: Advice) -> Html | None:
@@ -230,6 +244,3 @@ def _how(advice: Advice) -> Html | None:
         "reaches the smallest gain that matters, not needed if its upper end stays below it, else undecided."
     )
     return Html(f"<p>{text}</p>" + (unfold("The replay in figures", facts).text if facts else ""))
-
-
-__all__ = ["advice_html", "table", "write_advice"]

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
 
 from dayshift.adviser.evidence import Finding, Gain
 from dayshift.exports.charts import shape_of, style_of
-from dayshift.exports.page import Html
+from dayshift.exports.page import Figure, Html, show
 from dayshift.exports.scales import EARLIEST_US, LATEST_US, finite
 
 DASH = "–"
 UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000))
 
 
-def number(value: Any, digits: int = 3) -> str:
+def number(value: Any, digits: int = 3) -> Figure:
     """A number with that many digits that matter, a dash for none.
 
     >>> number(0.71534), number(1234567.0), number(float("nan")), number(-2.5), number(5)
@@ -25,19 +25,32 @@ def number(value: Any, digits: int = 3) -> str:
     """
     known = finite(value)
     if known is None:
-        return DASH
+        return Figure(DASH)
     if abs(known) >= 10**15:
-        return f"{known:.3g}".replace("-", "−")
-    if known == 0 or abs(known) >= 10 ** (digits - 1):
-        return f"{known:,.0f}".replace("-", "−")
-    if abs(known) < 1e-6:
-        return f"{known:.1e}".replace("-", "−")
-    decimals = digits - 1 - math.floor(math.log10(abs(known)))
-    text = f"{known:.{decimals}f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+        text = f"{known:.3g}"
+    elif known == 0 or abs(known) >= 10 ** (digits - 1):
+        text = f"{known:,.0f}"
+    elif abs(known) < 1e-6:
+        text = f"{known:.1e}"
+    else:
+        text = f"{known:.{digits - 1 - math.floor(math.log10(abs(known)))}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    return Figure(text.replace("-", "−"))
 
 
-def signed(value: Any, decimals: int) -> str:
+def score(value: Any) -> Figure:
+    """A metric's value, always with as many decimals, so that a column of them can be compared.
+
+    >>> score(0.5), score(0.71934), score(1234.5), score(None)
+    ('0.5000', '0.7193', '1,234', '–')
+    """
+    known = finite(value)
+    if known is None or abs(known) >= 100:
+        return number(value, 4)
+    return Figure(f"{known:.{4 if abs(known) < 10 else 2}f}".replace("-", "−"))
+
+
+def signed(value: Any, decimals: int) -> Figure:
     """A difference with its sign.
 
     >>> signed(0.0591, 3), signed(-0.002, 3), signed(0.0, 3), signed(None, 3)
@@ -45,9 +58,9 @@ def signed(value: Any, decimals: int) -> str:
     """
     known = finite(value)
     if known is None:
-        return DASH
+        return Figure(DASH)
     text = f"{known:+,.{decimals}f}" if abs(known) < 10**15 else f"{known:+.3g}"
-    return text[1:] if not any(digit in text for digit in "123456789") else text.replace("-", "−")
+    return Figure(text.replace("-", "−") if any(digit in text for digit in "123456789") else text[1:])
 
 
 def decimals_for(*widths: Any) -> int:
@@ -60,46 +73,47 @@ def decimals_for(*widths: Any) -> int:
     return 3 if not known else min(max(1 - math.floor(math.log10(max(known))), 0), 6)
 
 
-def interval(low: Any, mean: Any, high: Any) -> str:
+def interval(low: Any, mean: Any, high: Any) -> Figure:
     """A difference with its interval.
 
     >>> interval(0.0524, 0.0591, 0.0658)
     '+0.0591 [+0.0524, +0.0658]'
     """
-    half = [abs(edge - middle) for edge, middle in ((finite(low), finite(mean)), (finite(high), finite(mean))) if edge is not None and middle is not None]
-    decimals = decimals_for(*(half or [mean]))
-    if finite(mean) is None:
-        return DASH
-    if finite(low) is None and finite(high) is None:
-        return signed(mean, decimals)
-    return f"{signed(mean, decimals)} [{signed(low, decimals)}, {signed(high, decimals)}]"
+    middle, edges = finite(mean), [finite(low), finite(high)]
+    if middle is None:
+        return Figure(DASH)
+    half = [abs(edge - middle) for edge in edges if edge is not None]
+    decimals = decimals_for(*(half or [middle]))
+    if not half:
+        return signed(middle, decimals)
+    return Figure(f"{signed(middle, decimals)} [{signed(low, decimals)}, {signed(high, decimals)}]")
 
 
-def gain_text(gain: Gain | None) -> str:
+def gain_text(gain: Gain | None) -> Figure:
     """A gain with its interval."""
-    return interval(gain.low, gain.mean, gain.high) if gain else DASH
+    return interval(gain.low, gain.mean, gain.high) if gain else Figure(DASH)
 
 
-def plain_interval(low: Any, mean: Any, high: Any, unit: str = "") -> str:
+def plain_interval(low: Any, mean: Any, high: Any, unit: str = "") -> Figure:
     """An amount without sign, with its interval.
 
     >>> plain_interval(1, 2.5, 4, "d")
     '2.5 d [1, 4]'
     """
     if finite(mean) is None:
-        return DASH
+        return Figure(DASH)
     edges = "" if finite(low) is None and finite(high) is None else f" [{number(low)}, {number(high)}]"
-    return f"{number(mean)}{' ' + unit if unit else ''}{edges}"
+    return Figure(f"{number(mean)}{' ' + unit if unit else ''}{edges}")
 
 
-def percent(value: Any, decimals: int = 0) -> str:
+def percent(value: Any, decimals: int = 0) -> Figure:
     """A share as per cent.
 
     >>> percent(0.345), percent(None)
     ('34 %', '–')
     """
     known = finite(value)
-    return DASH if known is None else f"{100 * known:,.{decimals}f} %".replace("-", "−")
+    return Figure(DASH if known is None else f"{100 * known:,.{decimals}f} %".replace("-", "−"))
 
 
 def day(us: Any) -> str:
@@ -114,7 +128,12 @@ def day(us: Any) -> str:
     return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=known):%Y-%m-%d}"
 
 
-def length(us: Any) -> str:
+def dated(us: Any) -> Html:
+    """A day for a table: never broken in two."""
+    return Html(f"<time>{day(us)}</time>")
+
+
+def length(us: Any) -> Figure:
     """A duration in its largest fitting unit.
 
     >>> length(604_800_000_000), length(90_000_000), length(None)
@@ -122,14 +141,14 @@ def length(us: Any) -> str:
     """
     known = finite(us)
     if known is None:
-        return DASH
-    for unit, size in UNITS:
-        if abs(known) >= size:
-            return f"{number(known / size)} {unit}"
-    return f"{number(known)} µs"
+        return Figure(DASH)
+    for unit, many in UNITS:
+        if abs(known) >= many:
+            return Figure(f"{number(known / many)} {unit}")
+    return Figure(f"{number(known)} µs")
 
 
-def size(count: Any) -> str:
+def size(count: Any) -> Figure:
     """Bytes in the unit that can be read.
 
     >>> size(1_500_000), size(None)
@@ -137,17 +156,17 @@ def size(count: Any) -> str:
     """
     known = finite(count)
     if known is None:
-        return DASH
+        return Figure(DASH)
     for unit, many in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if abs(known) >= many:
-            return f"{number(known / many)} {unit}"
-    return f"{number(known)} B"
+            return Figure(f"{number(known / many)} {unit}")
+    return Figure(f"{number(known)} B")
 
 
-def days(value: Any) -> str:
+def days(value: Any) -> Figure:
     """Days until something is seen; none means not seen."""
     known = finite(value)
-    return "not seen" if known is None else f"{number(known, 2)} d"
+    return Figure("not seen" if known is None else f"{number(known, 2)} d")
 
 
 def weeks(value: Any) -> str:
@@ -231,6 +250,55 @@ def unfold(title: str, *parts: Html | str | None) -> Html:
     return Html(f"<details><summary>{escape(title)}</summary>{inside}</details>" if inside else "")
 
 
+def sentence(text: str) -> str:
+    """The same with a capital and a full stop.
+
+    >>> sentence("one machine is enough"), sentence("")
+    ('One machine is enough.', '')
+    """
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}" if text else ""
+
+
+def stack(
+    head: Sequence[str], rows: Sequence[Sequence[str | bool | Html]], caption: str, *, boxed: bool = False
+) -> Html | None:
+    """A table that becomes a stack of cards on a phone; its roles keep it a table for those who hear it. Cells of a column
+    without a name and of "verdict" and "evidence" stand on a phone without their column's name."""
+    if not rows:
+        return None
+    numeric = [any(isinstance(row[at], Figure) for row in rows) for at in range(len(head))]
+    heads = "".join(
+        f'<th scope="col" role="columnheader"{" class=number" if right else ""}>{escape(name)}</th>'
+        for name, right in zip(head, numeric, strict=True)
+    )
+    body = "".join(
+        f'<tr role="row"><th scope="row" role="rowheader">{show(row[0])}</th>'
+        + "".join(_stacked(name, cell) for name, cell in zip(head[1:], row[1:], strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    return Html(
+        f'<div class="{"sheet" if boxed else "list"}"><table class="stack" role="table"><caption>{escape(caption)}</caption>'
+        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead><tbody role="rowgroup">{body}</tbody></table></div>'
+    )
+
+
+def _stacked(name: str, cell: str | bool | Html) -> str:
+    text = show(cell)
+    plain = name in ("", "verdict", "evidence")
+    style = (
+        "number"
+        if isinstance(cell, Figure)
+        else "wide"
+        if name == "evidence"
+        else "empty"
+        if text in ("", DASH)
+        else ""
+    )
+    marked = ("" if plain else f' data-name="{escape(name)}"') + (f' class="{style}"' if style else "")
+    return f'<td role="cell"{marked}>{text}</td>'
+
+
 def meaning(finding: Finding | None) -> str:
     """What a finding says, as the end of a sentence: verdict, the values at which it would turn, and what is missing."""
     if finding is None or finding.gain is None:
@@ -241,6 +309,8 @@ def meaning(finding: Finding | None) -> str:
         return f"It is needed as long as gains of {signed(low, decimals)} matter."
     if finding.verdict == "not needed":
         return f"It is not needed unless gains below {signed(high, decimals)} matter."
-    more = f" About {finding.weeks_needed} weeks would settle it." if finding.weeks_needed else ""
+    more = f" About {finding.weeks_needed} weeks of evaluation in all would settle it." if finding.weeks_needed else ""
     turn = f"It is needed if gains of {signed(low, decimals)} already matter, and not if only gains above {signed(high, decimals)} do."
+    if (finite(low) or 0.0) <= 0:
+        turn = f"The gain may be nothing; it is not needed unless gains below {signed(high, decimals)} matter."
     return " ".join([*(f"{reason.rstrip('.')}." for reason in finding.reasons), turn]) + more

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
+from textwrap import wrap
 
 from dayshift.exports.page import Html
-from dayshift.exports.scales import LARGEST, Axis, Scale, finite
+from dayshift.exports.scales import Axis, Scale, finite
 
 WIDE, NARROW = 800, 344
 """Widths of the two drawings, in the pixels they are meant for."""
@@ -107,7 +108,14 @@ class Marks:
     shape: str = "triangle"
 
 
-Layer = Line | Band | Stems | Whisker | Level | Zone | Moment | Marks
+@dataclass(frozen=True)
+class Note:
+    """Words inside the plot, at its upper left."""
+
+    name: str
+
+
+Layer = Note | Line | Band | Stems | Whisker | Level | Zone | Moment | Marks
 
 
 def shape_of(verdict: str) -> str:
@@ -140,7 +148,9 @@ def drawing(name: str, title: str, says: str, draw: Draw) -> Html:
     return Html("".join(made))
 
 
-def intervals(name: str, title: str, rows: Sequence[Row], axis: str, zone: float | None = None, *, mark: Level | None = None) -> Html:
+def intervals(
+    name: str, title: str, rows: Sequence[Row], axis: str, zone: float | None = None, *, mark: Level | None = None
+) -> Html:
     """Rows of intervals on one axis, zero drawn strong; `zone` shades everything that is too small to matter around zero,
     `mark` draws one further vertical line with its name. Empty if no row has a mean."""
     drawn = [row for row in rows if finite(row.mean) is not None]
@@ -168,43 +178,75 @@ def _said(row: Row) -> str:
 
 
 def _rows(rows: Sequence[Row], axis: Axis, edge: float | None, mark: Level | None, width: int) -> tuple[float, str]:
+    """Names and texts beside the intervals on a wide page, above them on a phone."""
     phone = width < WIDE / 2
-    each, top = (46.0, 22.0) if phone else (34.0, 24.0)
-    names = 4.0 if phone else min(max(text_width(row.name) for row in rows) + 20, 250.0)
-    texts = 4.0 if phone else min(max(text_width(_aside(row)) for row in rows) + 20, 270.0)
-    bottom = top + each * len(rows)
-    across = Scale(axis.low, axis.high, names + 6, width - texts - 6)
-    made = []
-    if edge:
-        left, right = across(-edge), across(edge)
-        made.append(f'<rect class="zone" x="{left:.1f}" y="{top:g}" width="{right - left:.1f}" height="{bottom - top:g}"/>')
-        made.append(_text(_inside((left + right) / 2, 150, width), top - 8, "too small to matter", "note", "middle"))
-    made.append(_x_axis(axis, across, (top, bottom), phone=phone))
-    made.append(f'<line class="zero" x1="{across(0):.1f}" x2="{across(0):.1f}" y1="{top:g}" y2="{bottom:g}"/>')
-    if mark:
-        x = across(mark.y)
-        made.append(f'<line class="level" x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4:g}" y2="{bottom:g}"/>')
-        made.append(_text(_inside(x, text_width(mark.name), width), top - 8, mark.name, "note", "middle"))
-    for at, row in enumerate(rows):
-        y = top + each * (at + (0.7 if phone else 0.5))
-        made.append(_row(row, across, y, phone=phone, width=width))
+    lines = [_lines(row, width) for row in rows]
+    top = 24.0
+    if phone:
+        heights = [34.0 + 16 * len(each) for each in lines]
+    else:
+        heights = [max(34.0, 18 + 16.0 * len(each)) for each in lines]
+    names = 4.0 if phone else min(max(text_width(line) for each in lines for line in each) + 20, 270.0)
+    texts = 4.0 if phone else min(max(text_width(row.says) for row in rows) + 20, 250.0)
+    bottom = top + sum(heights)
+    across = Scale(axis.low, axis.high, names + 8, width - texts - 8)
+    feet = [top + sum(heights[: at + 1]) for at in range(len(rows))]
+    strips = [(foot - 24, foot - 2) for foot in feet] if phone else [(top, bottom)]
+    made = [_behind(across, edge, mark, strips, width)]
+    made.append(_x_axis(axis, across, strips, phone=phone, width=width))
+    made += [
+        f'<line class="zero" x1="{across(0):.1f}" x2="{across(0):.1f}" y1="{start:g}" y2="{end:g}"/>'
+        for start, end in strips
+    ]
+    for row, each, foot, height in zip(rows, lines, feet, heights, strict=True):
+        y = foot - 13 if phone else foot - height / 2
+        made.append(_row(row, across, y))
+        first = foot - height + 17 if phone else y + 4.5 - 8 * (len(each) - 1)
+        words = [_text(4, first + 16 * at, line, "name") for at, line in enumerate(each)]
+        if phone and text_width(each[-1]) + text_width(row.says) + 20 > width and row.says in each:
+            words[-1] = _text(4, first + 16 * (len(each) - 1), row.says, "value")
+        elif row.says:
+            words.append(_text(width - 4, first + 16 * (len(each) - 1) if phone else y + 4.5, row.says, "value", "end"))
+        made.append("".join(words))
     return bottom + 46, "".join(made)
 
 
-def _row(row: Row, across: Scale, y: float, *, phone: bool, width: int) -> str:
+def _lines(row: Row, width: int) -> list[str]:
+    """A row's name, in lines that fit; on a phone its text is a further line where it does not fit beside the name."""
+    phone = width < WIDE / 2
+    most = int((width - 12 if phone else 250) / text_width("x"))
+    lines = wrap(row.name, most) or [""]
+    if phone and text_width(lines[-1]) + text_width(row.says) + 20 > width:
+        lines.append(row.says)
+    return lines
+
+
+def _behind(
+    across: Scale, edge: float | None, mark: Level | None, strips: Sequence[tuple[float, float]], width: int
+) -> str:
+    """What stands behind the intervals: the band of what is too small to matter, and the marked value."""
+    made = []
+    if edge:
+        left, right = across(-edge), across(edge)
+        for start, end in strips:
+            box = f'x="{left:.1f}" y="{start:g}" width="{right - left:.1f}" height="{end - start:g}"'
+            made.append(f'<rect class="zone" {box}/>')
+        made.append(_text(_inside((left + right) / 2, 150, width), 14, "too small to matter", "note", "middle"))
+    if mark:
+        x = across(mark.y)
+        made += [
+            f'<line class="level" x1="{x:.1f}" x2="{x:.1f}" y1="{start:g}" y2="{end:g}"/>' for start, end in strips
+        ]
+        made.append(_text(_inside(x, text_width(mark.name), width), 14, mark.name, "note", "middle"))
+    return "".join(made)
+
+
+def _row(row: Row, across: Scale, y: float) -> str:
     low, mean, high = (across(value) for value in _span(row))
     style = style_of(row.verdict)
-    bar = f'<line class="bar {style}" x1="{low:.1f}" x2="{high:.1f}" y1="{y:g}" y2="{y:g}"/>' if high > low else ""
-    ends = "".join(
-        f'<line class="bar {style}" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 4:g}" y2="{y + 4:g}"/>' for x in (low, high) if bar
-    )
-    words = _text(4, y - 17 if phone else y + 4.5, row.name, "name")
-    aside = _text(width - 4, y - 17 if phone else y + 4.5, _aside(row), "value", "end")
-    return f"<g>{bar}{ends}{symbol(shape_of(row.verdict), mean, y, style)}{words}{aside}</g>"
-
-
-def _aside(row: Row) -> str:
-    return row.says
+    bar = f"M{low:.1f},{y:.1f}H{high:.1f}M{low:.1f},{y - 4:.1f}v8M{high:.1f},{y - 4:.1f}v8" if high > low else ""
+    path = f'<path class="bar {style}" d="{bar}"/>' if bar else ""
+    return path + symbol(shape_of(row.verdict), mean, y, style)
 
 
 def _inside(x: float, wide: float, width: int) -> float:
@@ -235,26 +277,33 @@ def _text(x: float, y: float, text: str, style: str, anchor: str = "start") -> s
     return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}"{place}>{escape(text)}</text>'
 
 
-def _x_axis(axis: Axis, across: Scale, plot: tuple[float, float], *, phone: bool) -> str:
-    top, bottom = plot
-    room = abs(across.end - across.start)
+def _x_axis(axis: Axis, across: Scale, strips: Sequence[tuple[float, float]], *, phone: bool, width: int) -> str:
+    """Grid lines within the strips, and below the last one ticks that never touch and the title."""
+    bottom = strips[-1][1]
     made = []
     free = -math.inf
-    for value, label in axis.ticks(max(2, int(room / (62 if phone else 80)))):
+    for value, label in axis.ticks(max(2, int(abs(across.end - across.start) / (58 if phone else 68)))):
         x = across(value)
-        made.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top:g}" y2="{bottom:g}"/>')
+        made += [f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{start:g}" y2="{end:g}"/>' for start, end in strips]
         lines = label.split("\n")
         wide = max(text_width(one, 12) for one in lines)
-        if x - wide / 2 < free:
+        middle = _inside(x, wide, width)
+        if middle - wide / 2 < free:
             continue
-        free = x + wide / 2 + 3
-        made.extend(_text(x, bottom + 17 + 15 * at, one, "tick", "middle") for at, one in enumerate(lines))
-    rows = max((label.count("\n") for _, label in axis.ticks(4)), default=0)
-    made.append(_text((across.start + across.end) / 2, bottom + 37 + 15 * rows, axis.title, "title", "middle"))
+        free = middle + wide / 2 + 3
+        made.extend(_text(middle, bottom + 17 + 15 * at, one, "tick", "middle") for at, one in enumerate(lines))
+    middle = _inside((across.start + across.end) / 2, text_width(axis.title, 12), width)
+    made.append(_text(middle, bottom + 22 + 15 * _tick_rows(axis), axis.title, "title", "middle") if axis.title else "")
     return "".join(made)
 
 
-def plot(name: str, title: str, says: str, axes: tuple[Axis, Axis], layers: Sequence[Layer], height: float = 300) -> Html:
+def _tick_rows(axis: Axis) -> int:
+    return 1 + max((label.count("\n") for _, label in axis.names), default=0)
+
+
+def plot(
+    name: str, title: str, says: str, axes: tuple[Axis, Axis], layers: Sequence[Layer], height: float = 300
+) -> Html:
     """Layers on two axes. `says` describes them with their numbers; the axes say their titles and ranges."""
     return drawing(name, title, says, lambda width: _plotted(axes, layers, width, height))
 
@@ -265,19 +314,19 @@ def _plotted(axes: tuple[Axis, Axis], layers: Sequence[Layer], width: int, heigh
     tall = height * 0.86 if phone else height
     labels = up.ticks(5)
     left = 8 + max((text_width(label, 12) for _, label in labels), default=20)
-    ends = [text_width(layer.name, 12) for layer in layers if isinstance(layer, Line) and layer.name]
+    ends = [text_width(layer.name, 12) for layer in layers if isinstance(layer, Line) and layer.name and not phone]
     right = max([14.0, *(end + 10 for end in ends)])
     top, bottom = 38.0, tall - 12
     across = Scale(along.low, along.high, left + 6, width - right)
     upward = Scale(up.low, up.high, bottom, top, log=up.log, turned=up.turned)
     inside = [_text(4, 16, up.title, "title"), _y_axis(labels, upward, (left, width - right))]
-    inside.append(_x_axis(along, across, (top, bottom), phone=phone))
+    inside.append(_x_axis(along, across, [(top, bottom)], phone=phone, width=width))
     order = sorted(layers, key=lambda layer: _DEPTH.index(type(layer)))
     inside.extend(_layer(layer, across, upward) for layer in order)
-    inside.append(_ends([layer for layer in layers if isinstance(layer, Line)], across, upward))
+    lines = [layer for layer in layers if isinstance(layer, Line) and layer.name and layer.points]
+    inside.append(_ends(lines, across, upward, phone=phone))
     inside.append(_names(layers, across, upward))
-    rows = max((label.count("\n") for _, label in along.ticks(4)), default=0)
-    return bottom + 46 + 15 * rows, "".join(inside)
+    return bottom + (26 if along.title else 10) + 15 * _tick_rows(along), "".join(inside)
 
 
 def _y_axis(labels: Iterable[tuple[float, str]], upward: Scale, sides: tuple[float, float]) -> str:
@@ -290,7 +339,7 @@ def _y_axis(labels: Iterable[tuple[float, str]], upward: Scale, sides: tuple[flo
     return "".join(made)
 
 
-_DEPTH: list[type] = [Zone, Band, Level, Moment, Stems, Line, Whisker, Marks]
+_DEPTH: list[type] = [Note, Zone, Band, Level, Moment, Stems, Line, Whisker, Marks]
 
 
 def _layer(layer: Layer, across: Scale, upward: Scale) -> str:
@@ -311,7 +360,7 @@ def _layer(layer: Layer, across: Scale, upward: Scale) -> str:
             path = "".join(f"M{across(x):.1f},{foot:.1f}V{upward(y):.1f}" for x, y in points)
             return f'<path class="stems {style}" d="{path}"/>'
         case Marks(points, shape):
-            return "".join(symbol(shape, across(x), upward(y), "alarm", 4.5) for x, y in points)
+            return "".join(symbol(shape, across(x), upward(y) - 6, "alarm", 4) for x, y in points)
         case Whisker(x, low, y, high, _, shape):
             low_y, high_y, here = upward(low), upward(high), across(x)
             bar = f"M{here:.1f},{low_y:.1f}V{high_y:.1f}M{here - 4:.1f},{low_y:.1f}h8M{here - 4:.1f},{high_y:.1f}h8"
@@ -320,18 +369,25 @@ def _layer(layer: Layer, across: Scale, upward: Scale) -> str:
             return f'<line class="{style}" x1="{across.start:.1f}" x2="{across.end:.1f}" y1="{upward(y):.1f}" y2="{upward(y):.1f}"/>'
         case Moment(x, _):
             top, bottom = sorted((upward.start, upward.end))
-            return f'<line class="moment" x1="{across(x):.1f}" x2="{across(x):.1f}" y1="{top - 6:.1f}" y2="{bottom:.1f}"/>'
+            return (
+                f'<line class="moment" x1="{across(x):.1f}" x2="{across(x):.1f}" y1="{top - 6:.1f}" y2="{bottom:.1f}"/>'
+            )
     return ""
 
 
-def _ends(lines: Sequence[Line], across: Scale, upward: Scale) -> str:
-    """Names at the ends of lines, pushed apart where they would touch."""
-    named = sorted((upward(line.points[-1][1]), line) for line in lines if line.name and line.points) if lines else []
+def _ends(lines: Sequence[Line], across: Scale, upward: Scale, *, phone: bool) -> str:
+    """Names at the ends of lines, pushed apart where they would touch; on a phone above and below the lines' ends."""
+    named = sorted(((upward(line.points[-1][1]), at) for at, line in enumerate(lines)))
     made, free = [], -math.inf
-    for y, line in named:
+    for place, (y, at) in enumerate(named):
+        line = lines[at]
+        x = across(line.points[-1][0])
+        if phone:
+            made.append(_text(x - 2, y - 9 if place == 0 else y + 15, line.name, f"tick halo {line.style}", "end"))
+            continue
         y = max(y, free)
         free = y + 15
-        made.append(_text(across(line.points[-1][0]) + 5, y + 4, line.name, f"tick {line.style}"))
+        made.append(_text(x + 5, y + 4, line.name, f"tick {line.style}"))
     return "".join(made)
 
 
@@ -368,9 +424,12 @@ def _places(layer: Layer, wide: float, across: Scale, upward: Scale) -> list[tup
             return [(min(max(across(x) - wide / 2, left), right), min(upward.start, upward.end) - 9)]
         case Whisker(x, low, y, high):
             ys = (upward(low), upward(y), upward(high))
-            middle = min(max(across(x) - wide / 2, left), right)
+            columns = [min(max(across(x) - share * wide, left), right) for share in (0.5, 0.05, 0.95)]
             sides = [(across(x) + 9, ys[1] + 4), (across(x) - wide - 9, ys[1] + 4)]
-            return [(middle, min(ys) - 6), (middle, max(ys) + 15), *(side for side in sides if left <= side[0] <= right)]
+            near = [(column, y) for y in (min(ys) - 6, max(ys) + 15, max(ys) + 30) for column in columns]
+            return [*near[:4], *(side for side in sides if left <= side[0] <= right), *near[4:]]
+        case Note(_):
+            return [(left, min(upward.start, upward.end) + 14 + 16 * row) for row in range(6)]
         case _:
             return []
 
@@ -407,6 +466,3 @@ def gaps_apart(points: Sequence[tuple[float, ...]], gap: float) -> list[list[tup
             runs.append([])
         runs[-1].append(after)
     return runs
-
-
-__all__ = ["LARGEST", "Axis", "Band", "Level", "Line", "Marks", "Moment", "Row", "Stems", "Whisker", "Zone"]

@@ -20,6 +20,12 @@ class Html:
     text: str
 
 
+class Figure(str):
+    """A number that is already written as text; tables set it to the right."""
+
+    __slots__ = ()
+
+
 def show(value: Cell | Html) -> str:
     """A value as safe text: thousands separated, null as a dash.
 
@@ -64,8 +70,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell | Html]], caption: s
 
 
 def _first(row: Sequence[Cell | Html]) -> str:
-    named = bool(row) and not _is_number(row[0])
-    return f'<th scope="row">{show(row[0])}</th>' if named else "".join(_cell(value) for value in row[:1])
+    style = " class=number" if row and _is_number(row[0]) else ""
+    return f'<th scope="row"{style}>{show(row[0])}</th>' if row else ""
 
 
 def _cell(value: Cell | Html) -> str:
@@ -73,10 +79,10 @@ def _cell(value: Cell | Html) -> str:
 
 
 def _is_number(value: Cell | Html) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | Figure) and not isinstance(value, bool)
 
 
-def tiles(figures: Iterable[tuple[str, int | float, str]]) -> Html:
+def tiles(figures: Iterable[tuple[str, int | float | Figure, str]]) -> Html:
     """The figures that come first: name, value, and what it is counted in."""
     made = "".join(
         f"<li><span>{escape(name)}</span><strong>{show(value)}</strong><small>{escape(unit)}</small></li>"
