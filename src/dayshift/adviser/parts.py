@@ -166,7 +166,7 @@ def _spark(evidence: Advice) -> Part:
     return Part(SPARK, growth.spark_verdict, growth.spark_evidence, change)
 
 
-_OPTIONS = {
+OPTIONS = {
     STREAMING: "streaming features",
     HOURLY: "hourly features",
     LABELS: "faster labels",
@@ -181,7 +181,7 @@ def _operable(part: Part, evidence: Advice) -> Part:
     team = evidence.team
     if team is None or not team.declared:
         return part
-    asked = next((each for each in team.options if each.option in (part.name, _OPTIONS[part.name])), None)
+    asked = next((each for each in team.options if each.option in (part.name, OPTIONS[part.name])), None)
     return part if asked is None else replace(part, operable=asked.operable)
 
 

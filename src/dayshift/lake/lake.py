@@ -184,6 +184,11 @@ class Lake:
         """The measured power of two of the source's float columns, as the first load that saw them measured it."""
         return record.bits_of(self._loaded(), source)
 
+    def stored_bytes(self) -> dict[str, int]:
+        """How many bytes each source's events take in the lake."""
+        loads = self._loaded()
+        return {name: sum(file.size for file in self._whole(name, loads)[1]) for name in sorted(sources_of(loads))}
+
     def complete_from_us(self, source: str) -> int | None:
         """From which `_position` on the source's events are all there; None: nothing was ever deleted."""
         return self._events_table(source).number(HORIZON)

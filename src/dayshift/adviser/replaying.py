@@ -1,0 +1,288 @@
+"""What is replayed, in which order and time, and what the grids say: skill, both ladders, cadence, monitoring.
+
+Three runs share the time: first the pipeline as it trains, followed as it ages; then every rung of the ladders with one seed;
+then second seeds and the second family. Each keeps what the ones before it computed, so when the time ends, every question
+has had its coarse answer before any had its fine one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dayshift.adviser.cadence import CadenceInputs, cadence
+from dayshift.adviser.evidence import Advice, Cadence, Finding, Ladder, Monitoring, Skill
+from dayshift.adviser.grids import compare, fresh, level
+from dayshift.adviser.history import Situation
+from dayshift.adviser.ladders import LadderTerms, freshness_ladder, label_ladder
+from dayshift.adviser.monitoring import MonitoringOptions, monitoring
+from dayshift.adviser.naive import skill_of
+from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Track
+from dayshift.adviser.verdict import contradictions, finding
+from dayshift.adviser.weeks import WEEK_US
+from dayshift.definition.duration import MICROSECONDS, format_duration, parse_duration
+
+if TYPE_CHECKING:
+    from dayshift.adviser.history import History
+    from dayshift.adviser.replay import Replay
+    from dayshift.adviser.run import AdviseRequest
+
+AGES = 14
+"""Weeks that a model is followed: one quarter and the week it is fitted in."""
+SPOT_WEEKS = 4
+LEAST = 1e-4
+"""No gain below this is ever called one that matters unless it was declared."""
+SHARES = (0.45, 0.75, 1.0)
+"""By when each of the three runs ends, of the time for replays."""
+_USUAL_DELAYS = tuple(
+    MICROSECONDS[unit] * count
+    for count, unit in ((90, "d"), (30, "d"), (14, "d"), (7, "d"), (3, "d"), (1, "d"), (6, "h"), (1, "h"), (0, "h"))
+)
+
+
+@dataclass
+class Replayed:
+    """The grids by what they answer, as far as they have come."""
+
+    replay: Replay
+    window_us: int
+    operated: str
+    delays: tuple[int, ...] = ()
+    grids: dict[Track, Grid] = field(default_factory=dict)
+
+    def track(
+        self,
+        freshness: str = "midnight",
+        delay: int | None = None,
+        *,
+        family: str = DECLARED,
+        seed: int = 0,
+        expanding: bool = False,
+    ) -> Track:
+        """One way to operate the model."""
+        return Track(Situation(freshness, delay), family, None if expanding else self.window_us, seed)
+
+    def run(self, tracks: Mapping[Track, int], seconds: float) -> None:
+        """Replay these tracks, each to its age."""
+        wanted = list(tracks)
+        for track, grid in zip(
+            wanted, self.replay.run(wanted, [tracks[track] for track in wanted], seconds), strict=True
+        ):
+            self.grids[track] = grid
+
+    def seeds(
+        self, freshness: str = "midnight", delay: int | None = None, *, family: str = DECLARED, expanding: bool = False
+    ) -> list[Grid]:
+        """The grids of one way with every seed that was replayed."""
+        tracks = [self.track(freshness, delay, family=family, seed=seed, expanding=expanding) for seed in (0, 1)]
+        return [self.grids[track] for track in tracks if track in self.grids and _measured(self.grids[track])]
+
+
+def _measured(grid: Grid) -> bool:
+    return bool((grid.rows > 0).any())
+
+
+def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequest, until: float) -> Advice:
+    """The advice with all that replays can say of it.
+
+    Args:
+        until: when the replays must have ended, on the clock of `time.perf_counter`.
+    """
+    from dayshift.adviser.run import CADENCE, FRESH, LABELS, MONITORING
+
+    train, asked = request.settings.train, request.questions
+    work = Replayed(replay, replay.weeks.window_us, "sliding" if train.window else "expanding")
+    if LABELS in asked:
+        work = replace(work, delays=shorter_delays(history.label_delay_us, request.settings.advise.label_delays))
+    begun = time.perf_counter()
+    ends = [begun + share * max(until - begun, 0.0) for share in SHARES]
+    request.begins("the pipeline as it is trained, week by week")
+    _run(work, _first(work, asked), ends[0])
+    skill = _skill(work, history, request)
+    if skill is None:
+        return replace(made, how={**made.how, **replay.how}, notes=(*made.notes, "no model could be fitted and judged"))
+    request.begins("fresher features and faster labels")
+    _run(work, _second(work, asked), ends[1])
+    request.begins("second seeds, and a second family of models")
+    _run(work, _third(work, asked), ends[2])
+    skill = _skill(work, history, request) or skill
+    made = replace(made, skill=skill)
+    if MONITORING in asked:
+        request.begins("shifts, faults and alarms")
+        made = replace(made, monitoring=_watched(work, skill, request))
+    if FRESH in asked:
+        made = replace(
+            made,
+            freshness=freshness_ladder(
+                _by_freshness(work, DECLARED), _terms(work, history, skill, _by_freshness(work, SECOND))
+            ),
+        )
+    if LABELS in asked:
+        made = replace(made, label_delay=_labels(work, history, skill))
+    if CADENCE in asked:
+        request.begins("cadences of retraining")
+        made = replace(made, cadence=_cadence(work, history, made, request))
+    return replace(made, how={**made.how, **replay.how}, contradictions=contradictions(_findings(made)))
+
+
+def _run(work: Replayed, tracks: Mapping[Track, int], end: float) -> None:
+    work.run(tracks, end - time.perf_counter() if math.isfinite(end) else math.inf)
+
+
+def _first(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
+    from dayshift.adviser.run import CADENCE
+
+    ages = AGES if CADENCE in asked else 1
+    tracks = {work.track(): ages}
+    if CADENCE in asked:
+        tracks[work.track(expanding=True)] = ages if work.operated == "expanding" else 1
+    return tracks
+
+
+def _second(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
+    from dayshift.adviser.run import FRESH
+
+    levels = ("event", "hour", "none") if FRESH in asked else ()
+    tracks = [work.track(level) for level in levels] + [work.track(delay=delay) for delay in work.delays]
+    if FRESH in asked and work.delays:
+        tracks.append(work.track("event", _usual(work)))
+    return dict.fromkeys(tracks, 1)
+
+
+def _third(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
+    from dayshift.adviser.run import CADENCE, FRESH
+
+    more = {replace(track, seed=1): ages for track, ages in _first(work, asked).items()}
+    more |= {replace(track, seed=1): 1 for track in _second(work, asked) if track.situation.freshness != "none"}
+    others = [work.track(family=SECOND)]
+    others += [work.track("event", family=SECOND)] if FRESH in asked else []
+    others += [work.track(delay=_usual(work), family=SECOND)] if work.delays else []
+    more |= dict.fromkeys(others, 1)
+    if CADENCE in asked:
+        more[work.track(family=SECOND, expanding=work.operated == "expanding")] = 5
+    return more
+
+
+def _usual(work: Replayed) -> int:
+    """Of the shorter delays the one that a team could reach: the shortest that is not none at all."""
+    return min((delay for delay in work.delays if delay), default=0)
+
+
+def _by_freshness(work: Replayed, family: str) -> dict[str, list[Grid]]:
+    found = {level: work.seeds(level, family=family) for level in ("none", "midnight", "hour", "event")}
+    return {level: grids for level, grids in found.items() if grids}
+
+
+def _terms(work: Replayed, history: History, skill: Skill, second: Mapping[object, list[Grid]]) -> LadderTerms:
+    weeks = work.replay.weeks
+    return LadderTerms(
+        starts=weeks.starts.tolist(),
+        delta=skill.delta,
+        reasons=(*history.reasons, *weeks.reasons),
+        positives_per_week=_positives(work, history),
+        resolution_us=history.resolution_us,
+        second=second,
+    )
+
+
+def _positives(work: Replayed, history: History) -> list[float] | None:
+    if history.kind != "classifier":
+        return None
+    grids = work.seeds()
+    return [float(count) for count in grids[0].positives] if grids else None
+
+
+def _labels(work: Replayed, history: History, skill: Skill) -> Ladder:
+    grids = {history.label_delay_us: work.seeds()} | {delay: work.seeds(delay=delay) for delay in work.delays}
+    second = {history.label_delay_us: work.seeds(family=SECOND)} | {
+        delay: work.seeds(delay=delay, family=SECOND) for delay in work.delays
+    }
+    terms = _terms(work, history, skill, {key: value for key, value in second.items() if value})
+    made = label_ladder(grids, history.label_delay_us, terms)
+    fresher = work.seeds("event", _usual(work)) if work.delays else []
+    if not fresher or not work.seeds(delay=_usual(work)):
+        return made
+    ways = compare(fresher, work.seeds(delay=_usual(work)), (fresh, fresh), terms.starts)
+    named = format_duration(_usual(work))
+    extra = finding(
+        f"freshness.event@{named}",
+        f"features as of the event over last midnight, with labels after {named}",
+        ways.gain,
+        skill.delta,
+        reasons=terms.why,
+        pooled=ways.pooled,
+        others=ways.others,
+    )
+    return replace(made, extra=(extra,))
+
+
+def _cadence(work: Replayed, history: History, made: Advice, request: AdviseRequest) -> Cadence:
+    assert made.skill is not None
+    weeks, expanding = work.replay.weeks, work.operated == "expanding"
+    inputs = CadenceInputs(
+        starts=weeks.starts.tolist(),
+        delta=made.skill.delta,
+        floor=made.skill.floor,
+        expanding=work.seeds(expanding=True),
+        sliding=work.seeds(),
+        operated="expanding" if expanding else "sliding",
+        second=work.seeds(family=SECOND, expanding=expanding),
+        drift_alarm_weeks=made.monitoring.drift_alarm_weeks if made.monitoring else None,
+        label_delay_weeks=history.label_delay_us / WEEK_US,
+        hand_weeks=parse_duration(request.settings.advise.retrain_by_hand) / WEEK_US,
+        positives_per_week=_positives(work, history),
+        reasons=(*history.reasons, *weeks.reasons),
+    )
+    first = cadence(inputs)
+    track = work.track(expanding=expanding)
+    steps = work.replay.incremental(track)
+    inputs = replace(inputs, incremental=(steps,)) if steps is not None else inputs
+    if first.too_lazy is not None and not work.replay.stopped:
+        chosen = [round((n + 0.5) * weeks.count / SPOT_WEEKS) for n in range(SPOT_WEEKS)]
+        spot = [math.nan] * weeks.count
+        for week, gained in zip(chosen, work.replay.daily(track, chosen), strict=True):
+            spot[week] = float(gained)
+        inputs = replace(inputs, daily=spot)
+    return first if inputs.daily is None and not inputs.incremental else cadence(inputs)
+
+
+def _watched(work: Replayed, skill: Skill, request: AdviseRequest) -> Monitoring:
+    options = MonitoringOptions(delta=skill.delta, budget=request.settings.advise.alarm_budget)
+    return monitoring(work.replay.history, work.replay, work.track(), options)
+
+
+def _findings(made: Advice) -> list[Finding | None]:
+    found: list[Finding | None] = []
+    for ladder in (made.freshness, made.label_delay):
+        found += [step.finding for step in ladder.rungs] if ladder else []
+    return [*found, *([made.cadence.finding, made.cadence.more_data] if made.cadence else [])]
+
+
+def _skill(work: Replayed, history: History, request: AdviseRequest) -> Skill | None:
+    """What the model is worth as it is operated, over the best constant."""
+    grids = work.seeds(expanding=work.operated == "expanding") or work.seeds()
+    value = level(grids) if grids else math.nan
+    if not math.isfinite(value):
+        return None
+    floor, naive = skill_of(work.replay)
+    settings = request.settings.advise
+    declared = settings.smallest_gain
+    delta = declared if declared is not None else max(settings.smallest_gain_share * abs(value - floor), LEAST)
+    return Skill(history.metric.name, history.metric.larger_is_better, floor, value, delta, declared is None, naive)
+
+
+def shorter_delays(declared_us: int, wanted: Sequence[str] | None) -> tuple[int, ...]:
+    """The label delays that are priced: those declared in the settings, else about a half, a sixth, and none of what it is.
+
+    >>> [format_duration(delay) for delay in shorter_delays(7 * MICROSECONDS["d"], None)]
+    ['3d', '1d', '0s']
+    """
+    if wanted is not None:
+        return tuple(
+            sorted({parse_duration(text) for text in wanted if parse_duration(text) < declared_us}, reverse=True)
+        )
+    found = [next((usual for usual in _USUAL_DELAYS if usual <= declared_us / part), 0) for part in (2, 6)]
+    return tuple(delay for delay in dict.fromkeys([*found, 0]) if delay < declared_us)

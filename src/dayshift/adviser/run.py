@@ -1,0 +1,158 @@
+"""The whole advice, from a history: what is asked of it, in which order, and what each answer is made from.
+
+    suspicions -> weeks -> replays: base, freshness, label delay, cadence -> ladders and cadence
+               -> monitoring -> volume, capacity, growth, team -> decide
+
+Everything after the suspicions is independent of what comes after it, so an advice that is stopped early (Ctrl-C, the time
+it may take) is decided from what there is, and says what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dayshift.adviser import capacity, growth, team, volume
+from dayshift.adviser.cache import Cache
+from dayshift.adviser.decide import decide
+from dayshift.adviser.evidence import Advice, Volume
+from dayshift.adviser.history import Situation
+from dayshift.adviser.leakage import suspicions
+from dayshift.adviser.replay import Replay
+from dayshift.adviser.replaying import replayed
+from dayshift.adviser.terms import assumptions, terms_of
+from dayshift.adviser.tracks import ReplayOptions, Track
+from dayshift.adviser.weeks import Weeks, weeks_of
+from dayshift.definition.duration import parse_duration
+from dayshift.definition.settings import Settings
+from dayshift.diagnostics import DayshiftError
+
+if TYPE_CHECKING:
+    from dayshift.adviser.history import History
+    from dayshift.adviser.pool import Workers
+    from dayshift.adviser.tracks import Progress
+    from dayshift.learners.estimator import Model
+
+FRESH, LABELS, CADENCE = "fresh features", "label delay", "retraining"
+MONITORING, GROWTH, TEAM = "monitoring", "growth", "team"
+ALL = frozenset((FRESH, LABELS, CADENCE, MONITORING, GROWTH, TEAM))
+
+
+@dataclass(frozen=True)
+class AdviseRequest:
+    """What is asked of a history, and with which means.
+
+    Args:
+        now_us: the time of the advice.
+        settings: `[advise]`, `[team]`, `[value]`, `[train]` of the project.
+        root: the project's folder, whose repository shows what the team has; None looks at nothing.
+        cache: the folder that keeps what was replayed; None keeps nothing.
+        bytes_by_source: what the lake holds of each source.
+        workers: processes that fit; None as in the settings, 0 in this one.
+        seconds: what it may take; None as in the settings, infinity without limit.
+        questions: which parts are to be answered, of `ALL`.
+        told: called after each fit.
+        stage: called with the name of what begins.
+        stop: asked between fits; True ends the advice with what there is.
+    """
+
+    now_us: int
+    settings: Settings = field(default_factory=Settings)
+    root: Path | None = None
+    cache: Path | None = None
+    bytes_by_source: Mapping[str, int] | None = None
+    workers: int | None = None
+    seconds: float | None = None
+    questions: frozenset[str] = ALL
+    told: Callable[[Progress], None] | None = None
+    stage: Callable[[str], None] | None = None
+    stop: Callable[[], bool] | None = None
+
+    @property
+    def limit_s(self) -> float:
+        """What it may take, in seconds."""
+        return float(self.settings.advise.seconds) if self.seconds is None else self.seconds
+
+    def begins(self, name: str) -> None:
+        """Say that a part begins."""
+        if self.stage is not None:
+            self.stage(name)
+
+
+def advise(history: History, request: AdviseRequest, *, pool: Workers | None = None) -> Advice:
+    """The advice on a history.
+
+    Args:
+        pool: worker processes that were started before; they are ended here.
+
+    Raises:
+        NotReady: DS810, a worker process was ended from outside.
+    """
+    begun = time.perf_counter()
+    made = Advice(pipeline=history.pipeline.name, at=request.now_us, headline="")
+    request.begins("looking for leaks")
+    found = suspicions(history)
+    if found:
+        return decide(replace(made, stopped_by=found), terms_of(request.settings, made))
+    window = request.settings.train.window
+    weeks = weeks_of(history, None if window is None else parse_duration(window))
+    made = replace(made, notes=(*history.notes, *weeks.notes), volume=_volume(history, request))
+    made, model = _replayed(history, weeks, made, request, pool, begun)
+    made = _grown(history, made, request, model)
+    if TEAM in request.questions:
+        made = replace(made, team=team.team(request.settings, request.root))
+    how = {**made.how, "seconds": round(time.perf_counter() - begun, 2)}
+    made = replace(made, how=how, assumptions=assumptions(request.settings, made))
+    return decide(made, terms_of(request.settings, made))
+
+
+RESERVED_S, RESERVED_SHARE = 15.0, 0.3
+"""What monitoring, capacity and growth need after the replays."""
+
+
+def _replayed(
+    history: History, weeks: Weeks, made: Advice, request: AdviseRequest, pool: Workers | None, begun: float
+) -> tuple[Advice, Model | None]:
+    """The advice with what replays say, and a model of the last week for measuring how fast it answers."""
+    if not weeks.count:
+        if pool is not None:
+            pool.close()
+        reason = weeks.reasons[0] if weeks.reasons else "the history holds no week that could be judged"
+        return replace(made, notes=(*made.notes, reason)), None
+    reserved = min(RESERVED_S, RESERVED_SHARE * request.limit_s)
+    with contextlib.ExitStack() as held:
+        options = ReplayOptions(
+            workers=request.settings.advise.workers if request.workers is None else request.workers,
+            cache=held.enter_context(Cache(request.cache)) if request.cache is not None else None,
+            told=request.told,
+            stop=request.stop,
+        )
+        replay = held.enter_context(Replay(history, weeks, options=options, workers=pool))
+        made = replayed(history, replay, made, request, begun + request.limit_s - reserved)
+        if replay.stopped:
+            made = replace(made, complete=False, unfinished=("replays: it was stopped",))
+        return made, _last_model(replay) if GROWTH in request.questions and made.skill else None
+
+
+def _last_model(replay: Replay) -> Model | None:
+    try:
+        return replay.fitted(Track(Situation(), window_us=replay.weeks.window_us), replay.weeks.count - 1)
+    except DayshiftError:
+        return None
+
+
+def _volume(history: History, request: AdviseRequest) -> Volume:
+    declared = request.settings.advise.deadline
+    return volume.volume(history, request.bytes_by_source, None if declared is None else parse_duration(declared))
+
+
+def _grown(history: History, made: Advice, request: AdviseRequest, model: Model | None) -> Advice:
+    if GROWTH not in request.questions or made.volume is None:
+        return made
+    request.begins("what this machine can do")
+    rates = capacity.capacity(history.pipeline, history.log, model)
+    return replace(made, growth=growth.growth(made.volume, rates, request.settings.advise, request.now_us))
