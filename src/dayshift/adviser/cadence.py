@@ -143,13 +143,9 @@ def _notes(inputs: CadenceInputs, longest: int | None, losses: Mapping[int, Gain
     short = [weeks for weeks in RUNGS if (lost := losses.get(weeks)) is None or lost.weeks < FEWEST_WEEKS]
     if short and longest is not None:
         notes.append(f"too few weeks to judge {', '.join(named(weeks) for weeks in short)}")
-    if any((one := losses[weeks]) is not None and one.high < 0 for weeks in losses):
+    if longest is not None and (never := losses[longest]) is not None and never.high < 0:
         notes.append(
-            "weekly refits are shown worse than lazier ones: new fits learn from too little or too noisy labels"
-        )
-    if measured:
-        notes.append(
-            "an alarm's history is one path with one first model: its interval is too narrow when it refits rarely"
+            f"weekly refits are shown worse than every {longest} weeks: new fits learn from too little or too noisy labels"
         )
     return tuple(notes)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dayshift.adviser.alarms import performance_refits
 from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, CadencePoint, Gain
-from dayshift.adviser.grids import by_seed, calendar, compare, fresh, level, refits, sign_of, stack
+from dayshift.adviser.grids import Grids, by_seed, calendar, compare, fresh, level, refits, sign_of, stack
 from dayshift.adviser.interval import gain, opposite
 from dayshift.adviser.ladder import RUNGS
 from dayshift.adviser.refitting import YEAR_WEEKS, CadenceInputs, named, weekly_over
@@ -49,9 +49,7 @@ def cadence_points(
     """From never to daily, then the alarms and incremental learning; what could not be measured is left out."""
     if not inputs.grids or not np.isfinite(fresh(stack(inputs.grids))).any():
         return ()
-    seconds = np.concatenate([np.asarray(one.fit_cpu_s, np.float64).ravel() for one in inputs.grids])
-    cpu_s = float(np.nanmean(seconds)) if np.isfinite(seconds).any() else math.nan
-    table = _Table(inputs, level(inputs.grids), cpu_s)
+    table = _Table(inputs, level(inputs.grids), _mean_cpu_s(inputs.grids))
     points = []
     if longest is not None:
         points.append(
@@ -63,8 +61,7 @@ def cadence_points(
             points.append(table.point(named(weeks), weeks, lost, YEAR_WEEKS / weeks))
     points += _weekly_and_daily(table)
     points += _alarms(table)
-    if inputs.incremental:
-        points.append(_incremental(table))
+    points += _incremental(table)
     return tuple(points)
 
 
@@ -110,7 +107,7 @@ def _alarm(table: _Table, name: str, paths: Sequence[tuple[int, ...]]) -> Cadenc
         against = compare(inputs.grids, inputs.grids, (run, same), inputs.starts).gain
         note += "" if against is None else f"; {_against(against)}"
     if lost.weeks < weeks:
-        note += f"; followed for {lost.weeks} weeks only, until its model was older than what was measured"
+        note += f"; measured in {lost.weeks} of them (models older than that were not replayed)"
     point = table.point(name, None, lost, fits / weeks * YEAR_WEEKS, note)
     if fits < _FEWEST_REFITS:
         point = replace(point, verdict="undecided", note=f"{note}; too few refits to judge it by")
@@ -125,13 +122,18 @@ def _against(found: Gain) -> str:
     return f"not shown better than a calendar of as many fits: {shown(found)}"
 
 
-def _incremental(table: _Table) -> CadencePoint:
+def _incremental(table: _Table) -> list[CadencePoint]:
     inputs = table.inputs
     lost = compare(inputs.grids, inputs.incremental, (fresh, fresh), inputs.starts).gain
-    seconds = np.concatenate([np.asarray(one.fit_cpu_s, np.float64).ravel() for one in inputs.incremental])
-    a_week = float(np.nanmean(seconds)) if np.isfinite(seconds).any() else math.nan
+    if lost is None:
+        return []
     point = table.point("incremental", None, lost, 0.0, "learns each label as it becomes known, never refits")
-    return replace(point, cpu_s_a_year=a_week * YEAR_WEEKS)
+    return [replace(point, cpu_s_a_year=_mean_cpu_s(inputs.incremental) * YEAR_WEEKS)]
+
+
+def _mean_cpu_s(grids: Grids) -> float:
+    seconds = np.concatenate([np.asarray(one.fit_cpu_s, np.float64).ravel() for one in grids])
+    return float(np.nanmean(seconds)) if np.isfinite(seconds).any() else math.nan
 
 
 def _whole(weeks: float) -> tuple[int, ...]:
