@@ -16,8 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dayshift.adviser.sampling import mixed, rarer
+from dayshift.adviser.worker import answers
 from dayshift.definition.metric import Metric
-from dayshift.learners.estimator import Model, predict
+from dayshift.diagnostics import DayshiftError
+from dayshift.learners.estimator import Model
 from dayshift.lifecycle.evaluate import metric_for
 from dayshift.lifecycle.metrics import DAY_US, Judged, estimate
 
@@ -63,13 +65,15 @@ class Days:
 @dataclass(frozen=True)
 class Running:
     """The running model's answers: `prediction[s]` for each row of the days (NaN before the first fit), `metric[d]` the
-    day's metric where labels are known. `model_of[d]` is the place of the day's model in `models`, -1 before the first."""
+    day's metric where labels are known; where days hold too little (`daily` False) the week's metric at its last day and
+    NaN elsewhere. `model_of[d]` is the place of the day's model in `models`, -1 before the first."""
 
     prediction: Floats
     metric: Floats
     models: tuple[Model, ...]
     model_of: Ints
     judged_by: Metric
+    daily: bool = True
     notes: tuple[str, ...] = field(default=())
 
 
@@ -120,13 +124,15 @@ def run_models(history: Any, replay: Any, track: Any, days: Days, sub: pl.DataFr
     weeks = replay.weeks
     step = max(-(-weeks.count // most), 1)
     origins = range(0, weeks.count, step)
-    models: list[Model] = []
+    models, failed = list[Model](), list[str]()
     model_of = np.full(days.count, -1, np.int64)
     prediction = np.full(len(days.rows), np.nan)
     starts, day = days.starts_us, days.day
     for origin in origins:
-        model = replay.fitted(track, origin)
-        if model is None:
+        try:
+            model = replay.fitted(track, origin)
+        except DayshiftError as error:
+            failed.append(f"no model in week {origin}: {error}")
             continue
         begin = int(weeks.starts[origin])
         model_of[(starts >= begin)] = len(models)
@@ -134,9 +140,13 @@ def run_models(history: Any, replay: Any, track: Any, days: Days, sub: pl.DataFr
     for place, model in enumerate(models):
         mine = np.flatnonzero(model_of[day] == place)
         if len(mine):
-            prediction[mine] = predict(model, sub[mine])
+            prediction[mine] = answers(model, sub[mine])
     metric, notes = judged_by(history)
-    return Running(prediction, daily_metric(history, days, prediction, metric), tuple(models), model_of, metric, notes)
+    daily = bool(getattr(replay, "daily_metrics", True))
+    value = (
+        daily_metric(history, days, prediction, metric) if daily else weekly_metric(history, days, prediction, metric)
+    )
+    return Running(prediction, value, tuple(models), model_of, metric, daily, (*notes, *failed))
 
 
 def judged_by(history: Any) -> tuple[Metric, tuple[str, ...]]:
@@ -155,6 +165,15 @@ def daily_metric(history: Any, days: Days, prediction: Floats, metric: Metric) -
     for day in range(days.count):
         rows = slice(int(days.edge[day]), int(days.edge[day + 1]))
         found[day] = metric_on(history, metric, days.rows[rows], prediction[rows], days.weight[rows])
+    return found
+
+
+def weekly_metric(history: Any, days: Days, prediction: Floats, metric: Metric) -> Floats:
+    """The metric of each seven days, counted back from the last one, at the place of their last day; NaN on the others."""
+    found = np.full(days.count, np.nan)
+    for last in range(days.count - 1, 5, -7):
+        rows = slice(int(days.edge[last - 6]), int(days.edge[last + 1]))
+        found[last] = metric_on(history, metric, days.rows[rows], prediction[rows], days.weight[rows])
     return found
 
 

@@ -179,4 +179,4 @@ def first_true(flags: Sequence[bool] | Bools) -> int | None:
 
 
 def _shares(counts: Floats) -> Floats:
-    return counts / np.maximum(counts.sum(-1, keepdims=True), 1)
+    return np.asarray(counts / np.maximum(counts.sum(-1, keepdims=True), 1))

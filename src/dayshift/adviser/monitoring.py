@@ -1,9 +1,49 @@
-"""Factor 3: whether watching pays, from the history's own days, its real shifts and injected faults."""
+"""Factor 3: whether watching pays, from the history's own days, its real shifts and injected faults.
 
-from dataclasses import dataclass
+    days -> running model -> distances of each day -> real shifts -> calm days -> alarm rules and their false alarms
+         -> faults injected into real weeks -> the rule to use -> what watching saves
+
+A day is calm when it lies more than a week from every change that was found (`shifts.py`). Limits that are taken from calm days
+are taken from the first half of them, and every rule's false alarms are counted on the second half, windows in alarm over
+windows. The rule to use is the one that finds most faults among those that keep the alarm budget.
+
+What watching saves is, for each fault, its loss of the metric a day times the days that it is found sooner than labels tell.
+Without prices it is needed, in its light form, when that is surely at least five times the smallest gain that matters, in
+metric-days; with prices when what it saves a month, at the rate of incidents that the history held, exceeds its cost. A history
+without an incident bounds their rate by the rule of three.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dayshift.adviser.evidence import UNDECIDED, Finding, Monitoring
+import numpy as np
+
+from dayshift.adviser.days import days_of, run_models
+from dayshift.adviser.evidence import (
+    NEEDED,
+    NOT_NEEDED,
+    UNDECIDED,
+    Detector,
+    Fault,
+    Finding,
+    Gain,
+    Monitoring,
+    Shift,
+)
+from dayshift.adviser.faults import Outcome, Stage, fault_starts, faults_of, play
+from dayshift.adviser.interval import gain
+from dayshift.adviser.rules import CUSUM
+from dayshift.adviser.shifts import Change, dated, lost_a_day, weekly_alarm
+from dayshift.adviser.watch import Bools, Floats, Watch, watched
+from dayshift.lifecycle.metrics import DAY_US
+
+FEWEST_DAYS, FEWEST_CALM, FEWEST_STARTS = 42, 20, 4
+EXPOSURES, UNSEEN_DAYS, LATE_DAYS = 5.0, 30.0, 28
+AGE = "age of the newest event behind the features"
 
 
 @dataclass(frozen=True)
@@ -11,7 +51,8 @@ class MonitoringOptions:
     """What is declared: `delta` the smallest gain of the metric that matters, `budget` false alarms in 30 days.
 
     `worth` is what one unit of the metric is worth a day and `cost` what watching costs a month, in the user's currency;
-    without either no price is asked. `rows_a_day` are looked at each day, at most `days` days and `starts` fault weeks.
+    without either no price is asked. `rows_a_day` are looked at each day, of at most `days` days; faults are put into at
+    most `starts` weeks; the running model is refitted at most `models` times.
     """
 
     delta: float
@@ -20,17 +61,301 @@ class MonitoringOptions:
     cost: float | None = None
     rows_a_day: int = 1000
     days: int = 400
-    starts: int = 14
+    starts: int = 12
     models: int = 8
-    seed: int = 0
 
 
-def monitoring(history: Any, replay: Any, track: Any, options: MonitoringOptions) -> Monitoring:
+def monitoring(
+    history: Any, replay: Any, track: Any, options: MonitoringOptions, grids: Sequence[Any] = ()
+) -> Monitoring:
     """What watching this pipeline is worth.
 
-    `replay` needs `.weeks`, `.frame(situation)` and `.fitted(track, week) -> Model`.
+    Args:
+        replay: has `.weeks`, `.fitted(track, week) -> Model` and `.take(situation, rows) -> DataFrame`.
+        grids: of the track, if there are any: then real shifts are priced by what an older model lost.
     """
-    finding = Finding(
-        "monitoring", "watching against not watching", None, 5 * options.delta, UNDECIDED, ("not measured",)
+    days = days_of(history, options.rows_a_day, options.days)
+    if days.count < FEWEST_DAYS:
+        why = f"{days.count} days after the windows were full, {FEWEST_DAYS} are needed to tell calm days from others"
+        return _nothing(options, (why,))
+    sub = replay.take(track.situation, days.rows)
+    running = run_models(history, replay, track, days, sub, options.models)
+    watch = watched(history, days, sub, running, options.budget)
+    starts = fault_starts(days, running, replay.weeks, options.starts)
+    outcomes: list[Outcome] = []
+    if len(starts) and running.models:
+        take = _taker(replay, track)
+        stage = Stage(history, take, days, sub, watch.columns, running, watch.seen, starts)
+        outcomes = [play(stage, fault, watch.rules, watch.looks) for fault in faults_of(stage)]
+    label_days = history.label_delay_us / DAY_US
+    by_labels = [_days_by_labels(watch, outcome, starts, label_days) for outcome in outcomes]
+    detectors = _chosen(_detectors(watch, outcomes, by_labels, options.budget), outcomes)
+    chosen = next((one.name for one in detectors if one.chosen), None)
+    faults = tuple(_fault(one, late, chosen, watch) for one, late in zip(outcomes, by_labels, strict=True))
+    shifts = _shifts(watch, chosen, replay.weeks, label_days, grids)
+    found = Monitoring(
+        finding=Finding("monitoring", "watching", None, EXPOSURES * options.delta, UNDECIDED),
+        detectors=detectors,
+        shifts=shifts,
+        faults=faults,
+        daily=_timeline(watch, chosen),
+        calm_days=int(watch.held_out.sum()),
+        budget_per_30d=options.budget,
+        incidents_a_year=incident_rate(_incidents(watch), days.count),
+        exposure_days=_days_saved(faults),
+        checks=_checks(detectors, outcomes, faults, options.delta),
+        drift_alarm_weeks=_weeks_of_alarms(watch, chosen, replay.weeks),
+        reasons=_reasons(watch, starts, running.notes, history),
     )
-    return Monitoring(finding, (), (), (), (), 0, options.budget, None, None, reasons=("not measured",))
+    return replace(found, finding=_finding(found, outcomes, days.starts_us[starts], options))
+
+
+def incident_rate(incidents: int, days: int) -> tuple[float, float, float]:
+    """Incidents a year with the exact 95 % interval of a Poisson count; none seen gives the rule of three.
+
+    >>> [round(x, 1) for x in incident_rate(0, 365)], [round(x, 1) for x in incident_rate(2, 365)]
+    ([0.0, 0.0, 3.0], [0.2, 2.0, 7.2])
+    """
+    from scipy.stats import chi2
+
+    years = days / 365
+    if not incidents:
+        return 0.0, 0.0, 3.0 / years
+    low, high = chi2.ppf(0.025, 2 * incidents) / 2, chi2.ppf(0.975, 2 * incidents + 2) / 2
+    return float(low) / years, incidents / years, float(high) / years
+
+
+def saved_a_month(found: Monitoring) -> tuple[float, float, float] | None:
+    """Metric-days that watching saves a month (low, middle, high): saved a fault times faults, None when not measured."""
+    if found.finding.gain is None or found.incidents_a_year is None:
+        return None
+    saved, rate = found.finding.gain, found.incidents_a_year
+    return (
+        max(saved.low, 0.0) * rate[0] / 12,
+        max(saved.mean, 0.0) * rate[1] / 12,
+        max(saved.high, 0.0) * rate[2] / 12,
+    )
+
+
+def _nothing(options: MonitoringOptions, reasons: tuple[str, ...]) -> Monitoring:
+    title = "monitoring was not measured"
+    finding = Finding("monitoring", title, None, EXPOSURES * options.delta, UNDECIDED, reasons)
+    return Monitoring(finding, (), (), (), (), 0, options.budget, None, None, reasons=reasons)
+
+
+def _taker(replay: Any, track: Any) -> Any:
+    return lambda rows: replay.take(track.situation, rows)
+
+
+def _days_by_labels(watch: Watch, outcome: Outcome, starts: Any, label_days: float) -> Floats:
+    """For each start the days until the CUSUM on matured accuracy alarms: the label's delay and the days it needs.
+
+    What a week does not settle goes on as the week was; NaN when it never would."""
+    found = np.full(len(starts), np.nan)
+    for place, start in enumerate(starts):
+        worse = watch.standardised(outcome.metric[place])
+        now = watch.cusum_before(int(start))
+        known = worse[np.isfinite(worse)]
+        if not len(known):
+            continue
+        steps = [*worse, *np.tile(worse, 7)]
+        for day, value in enumerate(steps):
+            now = now if math.isnan(value) else max(0.0, now + value - 0.5)
+            if now > watch.cusum_limit:
+                found[place] = label_days + day + 1
+                break
+    return found
+
+
+def _detectors(
+    watch: Watch, outcomes: Sequence[Outcome], by_labels: Sequence[Floats], budget: float
+) -> tuple[Detector, ...]:
+    made = []
+    for name, (watches, alarms) in watch.alarms.items():
+        per, low, high = watch.false_alarms(name)
+        if name == CUSUM:
+            day = [float(np.mean(late <= 1)) for late in by_labels]
+            week = [float(np.mean(late <= 7)) for late in by_labels]
+        else:
+            found = [one.found.get(name, np.zeros((1, 7), np.bool_)) for one in outcomes]
+            day, week = [float(x[:, 0].mean()) for x in found], [float(x.any(axis=1).mean()) for x in found]
+        enough = watch.windows(name) >= FEWEST_CALM
+        keeps = enough and per <= budget
+        found_day = float(np.mean(day)) if day else None
+        made.append(Detector(name, watches, per, low, high, found_day, float(np.mean(week)) if week else None, keeps))
+        del alarms
+    return tuple(made)
+
+
+def _chosen(detectors: tuple[Detector, ...], outcomes: Sequence[Outcome]) -> tuple[Detector, ...]:
+    """The rule that keeps the budget and finds most faults in a week, then in a day, then with fewest false alarms."""
+    fit = [one for one in detectors if one.within_budget and one.name != CUSUM]
+    if not fit or (outcomes and not max(one.found_week or 0 for one in fit)):
+        return detectors
+    best = max(fit, key=lambda one: (one.found_week or 0, one.found_day or 0, -one.false_per_30d, one.name))
+    return tuple(replace(one, chosen=one is best) for one in detectors)
+
+
+def _fault(outcome: Outcome, by_labels: Floats, chosen: str | None, watch: Watch) -> Fault:
+    loss = outcome.loss[np.isfinite(outcome.loss)]
+    mean = float(loss.mean()) if len(loss) else math.nan
+    half = math.inf
+    if len(loss) > 1:
+        from scipy.stats import t
+
+        half = float(t.ppf(0.975, len(loss) - 1)) * float(loss.std(ddof=1)) / math.sqrt(len(loss))
+    alarms = outcome.found.get(chosen or "", np.zeros((len(outcome.loss), 7), np.bool_))
+    nightly = np.where(alarms.any(axis=1), alarms.argmax(axis=1) + 1.0, np.nan)
+    return Fault(
+        outcome.name,
+        mean,
+        mean - half,
+        mean + half,
+        _typical(outcome.live) if watch.hourly else None,
+        _typical(nightly),
+        _typical(by_labels),
+        float(alarms[:, 0].mean()),
+    )
+
+
+def _typical(days: Floats) -> float | None:
+    """The median over the starts, those that never saw it as infinite; None when half of them did not."""
+    middle = float(np.median(np.where(np.isnan(days), np.inf, days))) if len(days) else math.inf
+    return middle if math.isfinite(middle) else None
+
+
+def _saved(fault: Fault) -> float:
+    """Days that a fault is found sooner by the chosen rule than by labels; labels that never show it stand for 30 days."""
+    if fault.days_nightly is None:
+        return 0.0
+    return max((UNSEEN_DAYS if fault.days_labels is None else fault.days_labels) - fault.days_nightly, 0.0)
+
+
+def _days_saved(faults: Sequence[Fault]) -> float | None:
+    return float(np.mean([_saved(one) for one in faults])) if faults else None
+
+
+def _finding(found: Monitoring, outcomes: Sequence[Outcome], starts: Any, options: MonitoringOptions) -> Finding:
+    saved: Gain | None = None
+    if outcomes and len(starts) > 1:
+        weekly = np.mean([o.loss * _saved(f) for o, f in zip(outcomes, found.faults, strict=True)], axis=0)
+        saved = gain(weekly[None, :], starts)
+    delta = EXPOSURES * options.delta
+    if saved is None:
+        return Finding("monitoring", "monitoring was not measured", None, delta, UNDECIDED, found.reasons)
+    chosen = next((one for one in found.detectors if one.chosen), None)
+    reasons = list(found.reasons)
+    if chosen is None:
+        reasons.append(f"no alarm rule keeps {options.budget:g} false alarms in 30 days and finds a fault")
+    verdict = NEEDED if saved.low >= delta else NOT_NEEDED if saved.high < delta else UNDECIDED
+    kind = "light monitoring"
+    if options.cost is not None and options.worth is not None:
+        verdict, why = _by_price(replace(found, finding=Finding("", "", saved, delta, verdict)), options)
+        reasons += why
+        kind = "monitoring"
+    title = (
+        f"{kind} finds a fault {found.exposure_days or 0:.1f} days before labels do, which saves "
+        f"{saved.mean:.3g} [{saved.low:.3g}, {saved.high:.3g}] of the metric times days a fault"
+    )
+    return Finding("monitoring", title, saved, delta, UNDECIDED if reasons else verdict, tuple(reasons))
+
+
+def _by_price(found: Monitoring, options: MonitoringOptions) -> tuple[str, list[str]]:
+    month = saved_a_month(found)
+    assert month is not None
+    assert options.cost is not None
+    assert options.worth is not None
+    low, _, high = (one * options.worth for one in month)
+    if low > options.cost:
+        return NEEDED, []
+    if high < options.cost:
+        return NOT_NEEDED, []
+    said = f"it saves between {low:.3g} and {high:.3g} a month and costs {options.cost:.3g}"
+    if found.incidents_a_year and not found.incidents_a_year[1]:
+        return UNDECIDED, [f"the rate of incidents is unknown: none in this history; {said}"]
+    return UNDECIDED, [said]
+
+
+def _shifts(watch: Watch, chosen: str | None, weeks: Any, label_days: float, grids: Sequence[Any]) -> tuple[Shift, ...]:
+    made = []
+    larger = watch.running.judged_by.larger_is_better
+    alarms = watch.alarms[chosen][1] if chosen else np.zeros(watch.days.count, np.bool_)
+    for change in watch.changes:
+        at = int(watch.days.starts_us[change.day])
+        late = weekly_alarm(watch.running.metric, larger, change.day, label_days)
+        week = int(weeks.of(np.array([at]))[0]) if weeks.count else -1
+        lost = None
+        if grids and week >= 0:
+            found = [lost_a_day(one, larger, week, math.ceil(label_days / 7)) for one in grids]
+            known = [one for one in found if one is not None]
+            lost = float(np.mean(known)) if known else None
+        live, nightly = _live_days(watch, change), _alarm_after(alarms, change.day)
+        cost = None if lost is None else lost * (float(LATE_DAYS) if late is None else late)
+        made.append(Shift(at, change.what, change.subject, change.strength, live, nightly, late, cost))
+    made += [
+        Shift(int(watch.days.starts_us[day]), "rows", "none came", -99.0, 1.0 if watch.hourly else None, 1.0, None)
+        for day in watch.silent
+    ]
+    return tuple(sorted(made, key=lambda one: (one.at, one.what, one.subject)))
+
+
+def _alarm_after(alarms: Bools, day: int) -> float | None:
+    places = np.flatnonzero(alarms[day : day + LATE_DAYS])
+    return float(places[0]) + 1 if len(places) else None
+
+
+def _live_days(watch: Watch, change: Change) -> float | None:
+    if not watch.hourly:
+        return None
+    looks = watch.live_alarms[change.day : change.day + LATE_DAYS].reshape(-1)
+    places = np.flatnonzero(looks)
+    return (float(places[0]) + 1) / 24 if len(places) else None
+
+
+def _incidents(watch: Watch) -> int:
+    silent = [Change(day, "rows", "none came", -99.0, 0.0) for day in watch.silent]
+    return len(dated([*watch.changes, *silent]))
+
+
+def _timeline(watch: Watch, chosen: str | None) -> tuple[tuple[int, float, bool], ...]:
+    alarms = watch.alarms[chosen][1] if chosen else np.zeros(watch.days.count, np.bool_)
+    points = zip(watch.days.starts_us.tolist(), watch.strongest.tolist(), alarms.tolist(), strict=True)
+    return tuple((at, strength, alarm) for at, strength, alarm in points if math.isfinite(strength))
+
+
+def _weeks_of_alarms(watch: Watch, chosen: str | None, weeks: Any) -> tuple[int, ...]:
+    if chosen is None:
+        return ()
+    found = weeks.of(watch.days.starts_us[watch.alarms[chosen][1]])
+    return tuple(int(week) for week in np.unique(found[found >= 0]))
+
+
+def _checks(
+    detectors: Sequence[Detector], outcomes: Sequence[Outcome], faults: Sequence[Fault], delta: float
+) -> tuple[str, ...]:
+    """The rule to use, then one after another those within budget that find a fault the ones before did not."""
+    chosen = [one for one in detectors if one.chosen]
+    rest = sorted((one for one in detectors if one.within_budget and not one.chosen), key=lambda one: one.name)
+    rest = [one for one in rest if one.name != CUSUM]
+    left = {o.name for o, f in zip(outcomes, faults, strict=True) if f.loss >= delta}
+    found = []
+    for one in [*chosen, *sorted(rest, key=lambda one: -(one.found_week or 0))]:
+        sees = {o.name for o in outcomes if one.name in o.found and o.found[one.name].any(axis=1).mean() >= 0.5}
+        if one.chosen or sees & left:
+            found.append(one.name)
+            left -= sees
+    frozen = next((one for one in faults if "frozen" in one.name), None)
+    if frozen is not None and frozen.loss >= delta:
+        found.append(AGE)
+    return tuple(found)
+
+
+def _reasons(watch: Watch, starts: Any, notes: Sequence[str], history: Any) -> tuple[str, ...]:
+    said = [note for note in notes if note.startswith("no model")][:1]
+    if int(watch.held_out.sum()) < FEWEST_CALM:
+        said.append(f"{int(watch.held_out.sum())} calm days held out, {FEWEST_CALM} are needed to count false alarms")
+    if len(starts) < FEWEST_STARTS:
+        said.append(f"faults could be tried in {len(starts)} weeks, {FEWEST_STARTS} are needed")
+    if history.label_delay_us == 0:
+        said.append("label delay unknown: how long labels leave a fault unseen cannot be said")
+    return tuple(said)

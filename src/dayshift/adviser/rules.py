@@ -83,7 +83,7 @@ def usual_of(distances: Floats, calm: Bools) -> Floats:
         usual = (
             np.nanquantile(distances[:, :, calm], 0.9, axis=2) if calm.any() else np.full(distances.shape[:2], np.nan)
         )
-    return np.maximum(np.nan_to_num(usual, nan=math.inf), 1e-6)
+    return np.asarray(np.maximum(np.nan_to_num(usual, nan=math.inf), 1e-6))
 
 
 def calibrated(distances: Floats, calm: Bools, budget: float) -> list[Callable[[Sequence[int]], Rule]]:
