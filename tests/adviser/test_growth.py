@@ -205,7 +205,7 @@ def test_the_card_payments_do_not_grow(shared_data: Path) -> None:
     """Growth a month lies between -0.11 % and +0.05 %, nought within it, and one machine carries them for ten years."""
     column = pl.read_parquet(shared_data / "transactions.parquet", columns=["TX_DATETIME"]).to_series()
     times = column.dt.cast_time_unit("us").to_physical().to_numpy()
-    history = SimpleNamespace(sources_times={"payments": (times, times)})
+    history = SimpleNamespace(sources_times=lambda: {"payments": (times, times)})
     found = growth(volume(history, None, None), machine(1e5, 0.2), AdviseSettings(), 0)
     assert -0.0013 < found.monthly[1] < 0 < found.monthly[2] < 0.0008
     assert found.spark_verdict == NOT_NEEDED

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from dayshift.adviser.evidence import Volume
 from dayshift.adviser.volume import DAY_US, HOUR_US, MINUTE_US, SECOND_US, lateness, resolution, volume
+from dayshift.definition import Source
+from dayshift.engines.contract import FrameLog
 
 
 def measured(sources: Mapping[str, Any], stored: Mapping[str, int] | None = None) -> Volume:
@@ -20,7 +22,7 @@ def measured(sources: Mapping[str, Any], stored: Mapping[str, int] | None = None
         name: (np.asarray(times, np.int64), np.asarray(times if known is None else known, np.int64))
         for name, (times, known) in sources.items()
     }
-    return volume(SimpleNamespace(sources_times=arrays), stored, None)
+    return volume(SimpleNamespace(sources_times=lambda: arrays), stored, None)
 
 
 def test_a_poisson_stream_has_a_burstiness_of_one() -> None:
@@ -81,6 +83,24 @@ def test_lateness_is_told_only_where_arrival_was_recorded() -> None:
     assert by_name["fixed"] is None
     assert by_name["told"]
     assert (by_name["told"]["p90"], by_name["told"]["max"]) == (0, HOUR_US)
+
+
+def test_nightly_loads_tell_which_events_came_late() -> None:
+    """Without an arrival column, an event of yesterday in tonight's load was not known when last night's ended."""
+    payments = Source("payments", time="at", key="id", schema={"id": int})
+    at = [10 * HOUR_US, 20 * HOUR_US, 30 * HOUR_US, 19 * HOUR_US, 40 * HOUR_US]
+    frame = pl.DataFrame({"id": range(5), "at": at, "_load": [1, 1, 2, 2, 2], "_position": at})
+    frame = frame.with_columns(pl.col("at").cast(pl.Datetime("us", "UTC")))
+    times = np.array(at, np.int64)
+    history = SimpleNamespace(
+        pipeline=SimpleNamespace(sources=(payments,)),
+        log=FrameLog({"payments": frame}),
+        sources_times=lambda: {"payments": (times, times)},
+    )
+    (found,) = volume(history, None, None).sources
+    assert found.late_us
+    assert found.late_us["max"] == HOUR_US
+    assert found.late_us["p50"] == 0
 
 
 def test_every_day_is_counted_out() -> None:

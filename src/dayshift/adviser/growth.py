@@ -140,7 +140,7 @@ def fit(days: NDArray[np.int64], counts: Floats, end_us: int, draws: int = DRAWS
     >>> days = np.arange(60) * DAY_US
     >>> trend = fit(days, 1000 * 1.01 ** np.arange(60), 60 * DAY_US, draws=100)
     >>> round(float(trend.compounding.change[0]), 4), round(float(trend.compounding.at(100)[0]))
-    (0.01, 4913)
+    (0.01, 4914)
     """
     weekday = (days // DAY_US + 3) % 7
     alive = [day for day in range(7) if counts[weekday == day].sum() > 0]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from dayshift.adviser.evidence import SourceVolume, Volume
 from dayshift.definition.duration import MICROSECONDS
+from dayshift.engines.contract import LOAD
+from dayshift.engines.local.cuts import read
 
 Int64 = NDArray[np.int64]
 SECOND_US, MINUTE_US, HOUR_US, DAY_US = (MICROSECONDS[unit] for unit in ("s", "m", "h", "d"))
@@ -24,11 +26,10 @@ DENSE = 20_000_000
 
 
 class Times(Protocol):
-    """What is asked of a history: by source, when each event happened and when it was known."""
+    """What is asked of a history."""
 
-    @property
-    def sources_times(self) -> Mapping[str, tuple[Any, Any]]:
-        """Arrays of the same length, int64 microseconds since 1970 UTC."""
+    def sources_times(self) -> Mapping[str, tuple[Int64, Int64]]:
+        """By source, when each event happened and when it counts as known: int64 microseconds since 1970 UTC."""
         ...
 
 
@@ -36,29 +37,39 @@ def volume(history: Times, bytes_by_source: Mapping[str, int] | None, deadline_u
     """What the history's sources bring.
 
     Args:
-        history: `sources_times` gives for each source (event_time[n], known[n]) in microseconds.
+        history: `sources_times()` gives for each source (event_time[n], known[n]) in microseconds.
         bytes_by_source: what each takes in the lake; None where the log is no lake.
         deadline_us: how soon an answer is needed, as declared; None: nobody said.
 
     >>> from types import SimpleNamespace
     >>> times = np.arange(0, 2 * DAY_US, HOUR_US)
-    >>> found = volume(SimpleNamespace(sources_times={"a": (times, times)}), None, None)
+    >>> found = volume(SimpleNamespace(sources_times=lambda: {"a": (times, times)}), None, None)
     >>> found.events, round(found.p99_hour_ratio, 6), found.resolution_us == HOUR_US
     (48, 1.0, True)
     """
-    sources = history.sources_times
+    sources = history.sources_times()
     every = _all([times for times, _ in sources.values()])
     if not every.size:
         empty = tuple(SourceVolume(name, 0, 0.0, 0.0) for name in sorted(sources))
         return Volume(empty, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, DAY_US, (), deadline_us)
     unit = resolution(every)
+    loads = loads_of(history, sources)
     span = int(every.max() - every.min()) + unit
     days = span / DAY_US
     hours, hour_us = _bins(every, max(HOUR_US, unit))
     minutes, minute_us = _bins(every, max(MINUTE_US, unit))
     mean_hour = every.size / hours.total
     return Volume(
-        sources=tuple(_source(name, *sources[name], days, bytes_by_source) for name in sorted(sources)),
+        sources=tuple(
+            SourceVolume(
+                name,
+                len(times),
+                len(times) / days,
+                (bytes_by_source or {}).get(name, 0) / days,
+                lateness(times, known, loads.get(name)),
+            )
+            for name, (times, known) in sorted(sources.items())
+        ),
         days=days,
         events=int(every.size),
         mean_rate=every.size / (span / SECOND_US),
@@ -132,27 +143,55 @@ def _daily(times: Int64) -> tuple[tuple[int, int], ...]:
     return tuple((day * DAY_US, count) for day, count in enumerate(every.tolist(), start=first))
 
 
-def _source(name: str, event_time: Int64, known: Int64, days: float, stored: Mapping[str, int] | None) -> SourceVolume:
-    size = (stored or {}).get(name, 0)
-    return SourceVolume(name, len(event_time), len(event_time) / days, size / days, lateness(event_time, known))
+def loads_of(history: Any, sources: Mapping[str, tuple[Int64, Int64]]) -> dict[str, Int64]:
+    """The load that brought each event of the sources whose arrival is not recorded, where the history has a log."""
+    pipeline, log = getattr(history, "pipeline", None), getattr(history, "log", None)
+    found: dict[str, Int64] = {}
+    if pipeline is None or log is None or log.last_load < 2:
+        return found
+    for source in pipeline.sources:
+        if source.name in sources and lateness(*sources[source.name]) is None:
+            column = read(log, source, [source.time]).select(LOAD).collect(engine="streaming").to_series()
+            found[source.name] = column.to_numpy()
+    return found
 
 
-def lateness(event_time: Int64, known: Int64) -> Mapping[str, float] | None:
+def lateness(event_time: Int64, known: Int64, load: Int64 | None = None) -> Mapping[str, float] | None:
     """Quantiles of arrival minus event time, in microseconds; None where arrival was not recorded.
 
     Where it was not, each event counts as known a fixed delay after it happened: one difference for all of them tells
-    nothing about lateness.
+    nothing about lateness. Several loads do: an event that came with a later load was not known when the load before
+    ended. The first load, mostly a past brought in at once, tells nothing and is left out.
+
+    Args:
+        event_time: when each happened.
+        known: when each counts as known.
+        load: the number of the load that brought each; None where there is but one.
 
     >>> lateness(np.array([0, 10]), np.array([5, 15])) is None
     True
     >>> lateness(np.array([0, 10]), np.array([0, 15]))["max"]
     5.0
+    >>> lateness(np.array([0, 50, 40]), np.array([0, 50, 40]), np.array([1, 1, 2]))["max"]
+    10.0
     """
     late = np.asarray(known, np.int64) - np.asarray(event_time, np.int64)
-    if not late.size or (late == late[0]).all():
+    if late.size and (late == late[0]).all():
+        late = late[:0] if load is None else _since_the_load_before(event_time, known, load)
+    if not late.size:
         return None
     found = np.quantile(late, list(QUANTILES.values()))
     return dict(zip(QUANTILES, found.tolist(), strict=True))
+
+
+def _since_the_load_before(event_time: Int64, known: Int64, load: Int64) -> Int64:
+    """Lateness of the events of all loads but the first: known after all that the loads before brought."""
+    loads, which = np.unique(load, return_inverse=True)
+    highs = np.full(len(loads), np.iinfo(np.int64).min)
+    np.maximum.at(highs, which, known)
+    before = np.concatenate([[np.iinfo(np.int64).min], np.maximum.accumulate(highs)[:-1]])
+    later = which > 0
+    return np.asarray(np.maximum(known, before[which])[later] - event_time[later], np.int64)
 
 
 def _all(parts: list[Any]) -> Int64:
