@@ -5,8 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
+from dayshift.definition import Pipeline
+from dayshift.definition.loading import load_pipeline
+from dayshift.engines.contract import FrameLog
 from dayshift.lifecycle.ingest import ingest
 from dayshift.lifecycle.project import Project
 from dayshift.runtimes.project import open_project
@@ -87,3 +91,31 @@ def electricity() -> dict[str, pl.DataFrame]:
 
 
 STREAMS = {"flights": flights, "transactions": transactions, "electricity": electricity}
+
+
+def shuffled(seed: int, one_in: int = 8) -> tuple[Pipeline, FrameLog]:
+    """The payments of some cards with their days shuffled: each day is what it was, but nothing leads from one to the
+    next, so neither a newer model nor a sooner label can be worth anything. What fresh features are worth is not known."""
+    drawn = np.random.default_rng(seed)
+    streams = transactions()
+    first, day = streams["transactions"]["paid_at"].dt.date().min(), pl.duration(days=1)
+    days = (streams["transactions"]["paid_at"].dt.date().max() - first).days + 1
+    moved = pl.Series(drawn.permutation(days) - np.arange(days))
+    mine = pl.col("card").hash(seed) % one_in == 0
+    whole = streams["transactions"].filter(mine)
+    number = (pl.col("paid_at").dt.date() - first).dt.total_days()
+    whole = whole.with_columns(paid_at=pl.col("paid_at") + day * number.replace_strict(np.arange(days), moved))
+    fraud = pl.read_parquet(DATA / "transactions.parquet", columns=["TRANSACTION_ID", "TX_FRAUD"])
+    fraud = fraud.select(payment=pl.col("TRANSACTION_ID").cast(pl.Int64), fraud=pl.col("TX_FRAUD").cast(pl.Int64))
+    known = pl.col("paid_at") <= pl.col("paid_at").max() - pl.duration(days=7)
+    reports = whole.join(fraud, on="payment").filter(known).select("payment", "terminal", "fraud", "paid_at")
+    pipeline = load_pipeline(HERE / "transactions" / "pipeline.py")
+    week_us = 7 * 86_400_000_000
+    frames = {"transactions": _placed(whole, 0), "fraud_reports": _placed(reports, week_us)}
+    return pipeline, FrameLog(frames)
+
+
+def _placed(frame: pl.DataFrame, delay_us: int) -> pl.DataFrame:
+    return frame.sort("paid_at", "payment").with_columns(
+        _load=pl.lit(1, pl.Int64), _position=pl.col("paid_at").dt.epoch("us") + delay_us
+    )

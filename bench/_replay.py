@@ -11,7 +11,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 import dayshift as ds
-from dayshift.definition import RowFeature
 from dayshift.definition.metric import metric_named
 from dayshift.engines.contract import FrameLog, Log
 from dayshift.engines.local.engine import LocalEngine

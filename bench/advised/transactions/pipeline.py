@@ -36,6 +36,6 @@ pipeline = ds.Pipeline(
         fraud_reports.by("terminal").over(*widths, delay="7d", closed="right").mean("fraud").fill(0.0),
     ],
     label=ds.Label(fraud_reports, pl.col("fraud") == 1, within="0s"),
-    model=LGBMClassifier(n_estimators=60, num_leaves=31, n_jobs=1, verbose=-1),
+    model=LGBMClassifier(n_estimators=60, num_leaves=15, min_child_samples=100, n_jobs=1, verbose=-1),
     metric="average_precision",
 )
