@@ -2,7 +2,7 @@
 
 The replay fits a model at the start of each week and lets it answer for many weeks, so each cadence is an average over all
 weeks in which it could begin (staggered origins), and one lucky fit decides nothing. Weekly refits are the reference.
-"Never" is the longest cadence that leaves six weeks to judge; one first model followed to the end is only a picture.
+"Never" is the longest cadence that leaves enough weeks to judge; one first model followed to the end is only a picture.
 
 What decides is one question that was put before: weekly refits against what a hand can keep up (28 days unless declared).
 The ladder over the other cadences is a fixed sequence. An alarm is also compared with a calendar of as many fits.
@@ -22,7 +22,7 @@ from dayshift.adviser.interval import gain
 from dayshift.adviser.ladder import RUNGS, Bracket, fixed_sequence
 from dayshift.adviser.points import cadence_points
 from dayshift.adviser.refitting import CadenceInputs, longest_measurable, named, weekly_over
-from dayshift.adviser.verdict import FEWEST_WEEKS, RECOMMENDED_WEEKS, finding
+from dayshift.adviser.verdict import FEWEST_WEEKS, RECOMMENDED_WEEKS, fewest_weeks, finding
 
 
 def cadence(inputs: CadenceInputs) -> Cadence:
@@ -30,7 +30,8 @@ def cadence(inputs: CadenceInputs) -> Cadence:
     longest = longest_measurable(inputs.grids)
     ladder = sorted({*RUNGS, *([longest] if longest else [])})
     losses = {weeks: weekly_over(inputs, weeks).gain for weeks in ladder}
-    found = fixed_sequence(losses, inputs.delta) if not inputs.why else fixed_sequence({}, inputs.delta)
+    judged = {} if inputs.why or inputs.evaluated < FEWEST_WEEKS else losses
+    found = fixed_sequence(judged, inputs.delta, fewest_weeks(inputs.evaluated))
     never = None
     if longest is not None:
         title = f"weekly refits over never (every {longest} weeks, the longest that can be measured)"
@@ -87,6 +88,7 @@ def _finding(inputs: CadenceInputs, name: str, title: str, ways: Ways, second: G
         ways.gain,
         inputs.delta,
         reasons=inputs.why,
+        evaluated=inputs.evaluated,
         second=second,
         pooled=ways.pooled,
         others=ways.others,
@@ -136,11 +138,11 @@ def _single_start(inputs: CadenceInputs) -> tuple[tuple[int, float], ...]:
 
 
 def _notes(inputs: CadenceInputs, longest: int | None, losses: Mapping[int, Gain | None]) -> tuple[str, ...]:
-    measured = np.isfinite(fresh(stack(inputs.grids))).any(axis=0).sum() if inputs.grids else 0
+    measured = inputs.evaluated
     notes = []
     if FEWEST_WEEKS <= measured < RECOMMENDED_WEEKS:
         notes.append(f"{measured} evaluation weeks; {RECOMMENDED_WEEKS} are recommended")
-    short = [weeks for weeks in RUNGS if (lost := losses.get(weeks)) is None or lost.weeks < FEWEST_WEEKS]
+    short = [weeks for weeks in RUNGS if (lost := losses.get(weeks)) is None or lost.weeks < fewest_weeks(measured)]
     if short and longest is not None:
         notes.append(f"too few weeks to judge {', '.join(named(weeks) for weeks in short)}")
     if longest is not None and (never := losses[longest]) is not None and never.high < 0:

@@ -77,8 +77,11 @@ class Running:
     notes: tuple[str, ...] = field(default=())
 
 
-def days_of(history: Any, rows_a_day: int = 1000, most_days: int = 400) -> Days:
-    """The days from full windows to the end of the log, at most the last `most_days`, without the last if it is cut off."""
+def days_of(history: Any, rows_a_day: int = 1000, most_days: int = 400, most_rows: int = 150_000) -> Days:
+    """The days from full windows to the end of the log, at most the last `most_days`, without the last if it is cut off.
+
+    Of each day `rows_a_day` are drawn in the mean, fewer where that would be more than `most_rows` in all.
+    """
     as_of = np.asarray(history.as_of)
     day = as_of // DAY_US
     lead = history.longest_window_us
@@ -89,6 +92,7 @@ def days_of(history: Any, rows_a_day: int = 1000, most_days: int = 400) -> Days:
     inside = np.flatnonzero((day >= first) & (day <= last))
     place = day[inside] - first
     volume = np.bincount(place, minlength=last - first + 1).astype(np.int64)
+    rows_a_day = min(rows_a_day, max(most_rows // len(volume), 1))
     share = np.minimum(1.0, rows_a_day / np.maximum(volume, 1))
     drawn = mixed(inside, _SALT) < (share * 2.0**64).clip(max=2.0**64 - 4096).astype(np.uint64)[place]
     drawn |= share[place] >= 1

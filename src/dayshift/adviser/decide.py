@@ -58,7 +58,7 @@ def decide(evidence: Advice, terms: Terms) -> Advice:
         factors=_factors(evidence, by_name, terms),
         design=_design(wanted),
         path=_path(found),
-        headline=_headline(evidence, found, wanted),
+        headline=_headline(found, wanted),
     )
 
 
@@ -162,10 +162,10 @@ def _path(found: Sequence[Part]) -> tuple[str, ...]:
     return tuple(made)
 
 
-def _headline(evidence: Advice, found: Sequence[Part], wanted: Sequence[Part]) -> str:
+def _headline(found: Sequence[Part], wanted: Sequence[Part]) -> str:
     open_ = [part.name for part in found if part.verdict == UNDECIDED and not part.insurance]
-    settled = len(found) - len(open_)
-    if settled == 0 or (evidence.skill is None and not wanted):
+    measured = any(part.verdict != UNDECIDED for part in found if part.name in (STREAMING, LABELS, RETRAINING))
+    if not measured and not wanted:
         return "Not enough evidence yet: nothing that would justify a move could be measured"
     names = [part.name for part in wanted]
     heavy = [name for name in names if name not in _BY_CRON]

@@ -140,16 +140,20 @@ def siegmund_limit(arl0: float = ARL0_DAYS, k: float = REFERENCE_K) -> float:
 def cusum_limit(calm: Floats, arl0: int = ARL0_DAYS, k: float = REFERENCE_K, *, seed: int = 0) -> float:
     """The limit that these calm days (standardised, in order) ask for, never below Siegmund's.
 
-    Weeks of the calm days are drawn with replacement to paths of `arl0` days. Run lengths of a CUSUM are nearly
-    exponential, so a mean of `arl0` days means that 63 % of such paths pass the limit.
+    Weeks of the calm days are drawn with replacement to paths of `arl0` days, each judged by the mean and deviation of
+    as many other drawn days as there are calm ones: what a CUSUM takes for usual is itself uncertain (Gandy and Kvaløy
+    2013). Run lengths of a CUSUM are nearly exponential, so a mean of `arl0` days means that 63 % of paths pass the limit.
     """
     days = calm[np.isfinite(calm)]
     least = siegmund_limit(arl0, k)
     if len(days) < 21:
         return least
     draw = np.random.default_rng(seed)
-    starts = draw.integers(0, len(days) - 6, (300, math.ceil(arl0 / 7)))
+    weeks, known = math.ceil(arl0 / 7), math.ceil(len(days) / 7)
+    starts = draw.integers(0, len(days) - 6, (300, weeks + known))
     paths = days[(starts[:, :, None] + np.arange(7)).reshape(300, -1)]
+    learnt, paths = paths[:, : 7 * known], paths[:, 7 * known :]
+    paths = (paths - learnt.mean(1, keepdims=True)) / np.maximum(learnt.std(1, ddof=1, keepdims=True), 1e-9)
     now, top = np.zeros(300), np.zeros(300)
     for step in range(paths.shape[1]):
         now = np.maximum(0.0, now + paths[:, step] - k)

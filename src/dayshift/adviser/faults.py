@@ -3,7 +3,7 @@
 Five that happen: a number in another unit (times 100), a joined feature that is 0 because its join broke, a whole source
 that gives 0, a snapshot of features that was not renewed for seven days, and nulls in 30 % of the rows. Which columns they
 befall is taken from the pipeline, so any pipeline can be tried: the number with the most different values among the row
-features (else any), the features read from the label's own events or another source than the asker's, and of the sources the one
+features that read one of the event's numbers (else among window features), the features read from the label's own events or another source than the asker's, and of the sources the one
 that gives most features. The label and the questions stay as they were; the running model answers; a week is a repetition.
 """
 
@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 WEEK, FROZEN_DAYS, NULL_SHARE, UNIT = 7, 7, 0.3, 100.0
+NUMBERS = ("float", "decimal", "int")
 _SALT = 823
 Change = Callable[[pl.DataFrame, "Stage"], pl.DataFrame]
 
@@ -138,13 +139,24 @@ def faults_of(stage: Stage) -> tuple[Injected, ...]:
 
 
 def _number(stage: Stage) -> str | None:
-    """The number that another unit would hit: of the row features that with the most values, else of all."""
+    """The number that another unit would hit: with the most values among those row features that read a number of the
+    event, else among window features that do, else among all."""
     pipeline = stage.history.pipeline
-    rows = {c for f in pipeline.row_features for c in f.columns}
+    measured = {name for name, column in getattr(pipeline.asker, "columns", {}).items() if column.type in NUMBERS}
+    rows = {c for f in pipeline.row_features if measured & _roots(f.expression) for c in f.columns}
+    reads = (f for f in pipeline.window_features if f.column is not None and f.aggregate.name != "distinct_count")
+    windows = {c for f in reads if f.column is not None and f.column.type in NUMBERS for c in f.columns}
     numbers = [(len(c.grid), c.name) for c, _ in stage.columns if not c.few and c.name in stage.sub.columns]
     numbers = [one for one in numbers if stage.sub[one[1]].dtype.is_numeric()]
-    best = [one for one in numbers if one[1] in rows] or numbers
-    return max(best, key=lambda one: one[0])[1] if best else None
+    for names in (rows, windows, {name for _, name in numbers}):
+        best = [one for one in numbers if one[1] in names]
+        if best:
+            return max(best, key=lambda one: one[0])[1]
+    return None
+
+
+def _roots(expression: Any) -> set[str]:
+    return set(expression.meta.root_names()) if isinstance(expression, pl.Expr) else set()
 
 
 def _joined(pipeline: Any, here: set[str]) -> tuple[str, ...]:

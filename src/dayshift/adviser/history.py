@@ -86,20 +86,20 @@ class History:
         self.pipeline, self.log = pipeline, log
         self.kind = kind_of(pipeline.model)
         self.metric: Metric = metric_for(pipeline.metric or DEFAULT_METRIC[self.kind], self.kind)
-        self._asof = Asof(pipeline, log, threads=threads)
-        asked = self._asof.asked
-        if not asked.height or self._asof.known_until is None:
+        self.asof = Asof(pipeline, log, threads=threads)
+        asked = self.asof.asked
+        if not asked.height or self.asof.known_until is None:
             raise _no_questions(pipeline, log)
         self.questions = asked.select(list(dict.fromkeys([*question_columns(pipeline), AS_OF])))
-        self.as_of: Int64 = self._asof.time
-        self.known_until_us: int = self._asof.known_until
+        self.as_of: Int64 = self.asof.time
+        self.known_until_us: int = self.asof.known_until
         self.label_delay_us = label.ripe_after_us
         self.label, self._ripe_at = _answers(self, LocalEngine(threads))
         self.longest_window_us = _longest(pipeline)
         self.resolution_us = _resolution(self.as_of)
         self.by: Mapping[str, pl.Series] = _by(self)
-        self._rows = self._asof.row_features(small)
-        self._asof.asked = self.questions
+        self._rows = self.asof.row_features(small)
+        self.asof.asked = self.questions
         self.reasons = _reasons(self)
         self.notes: tuple[str, ...] = ()
 
@@ -116,7 +116,7 @@ class History:
         found = dict(self._rows)
         if situation.freshness != "none":
             unit = UNITS[situation.freshness]
-            found |= self._asof.features(unit, self._sooner(situation.label_delay_us), small)
+            found |= self.asof.features(unit, self._sooner(situation.label_delay_us), small)
         columns = [found[name].alias(name) for name in self.pipeline.columns if name in found]
         return pl.DataFrame(columns) if columns else pl.DataFrame(height=self.as_of.size)
 
@@ -135,7 +135,7 @@ class History:
         digest = hashlib.blake2b(digest_size=16)
         for name in (features_fingerprint(self.pipeline), label_fingerprint(self.pipeline)):
             digest.update(name.encode())
-        for array in (self.as_of, self.label, self._ripe_at, *self._asof.content()):
+        for array in (self.as_of, self.label, self._ripe_at, *self.asof.content()):
             digest.update(_bytes(array))
         for name, column in {**self._rows, **self.questions.to_dict()}.items():
             digest.update(name.encode())

@@ -28,10 +28,10 @@ class Bracket:
     too_lazy: int | None
 
 
-def fixed_sequence(gains: Mapping[int, Gain | None], delta: float) -> Bracket:
+def fixed_sequence(gains: Mapping[int, Gain | None], delta: float, fewest: int = FEWEST_WEEKS) -> Bracket:
     """Both directions over the gains of weekly refits over a refit every E weeks, by E.
 
-    Cadences that the history is too short for (no gain, or fewer than six weeks) are no part of the sequence when they
+    Cadences that the history is too short for (no gain, or fewer than `fewest` weeks) are no part of the sequence when they
     are the laziest; one in between ends it.
 
     >>> at = lambda low, high: Gain((low + high) / 2, low, high, (0.0,) * 6, tuple(range(6)))
@@ -41,23 +41,23 @@ def fixed_sequence(gains: Mapping[int, Gain | None], delta: float) -> Bracket:
     order = sorted(gains)
     suffices = too_lazy = None
     for every in order:
-        found = _usable(gains[every])
+        found = _usable(gains[every], fewest)
         if found is None or found.high >= delta:
             break
         suffices = every
     lazy_first = order[::-1]
-    while lazy_first and _usable(gains[lazy_first[0]]) is None:
+    while lazy_first and _usable(gains[lazy_first[0]], fewest) is None:
         lazy_first.pop(0)
     for every in lazy_first:
-        found = _usable(gains[every])
+        found = _usable(gains[every], fewest)
         if found is None or found.low < delta:
             break
         too_lazy = every
     return Bracket(suffices, too_lazy)
 
 
-def _usable(found: Gain | None) -> Gain | None:
-    return found if found is not None and found.weeks >= FEWEST_WEEKS else None
+def _usable(found: Gain | None, fewest: int) -> Gain | None:
+    return found if found is not None and found.weeks >= fewest else None
 
 
 __all__ = ["RUNGS", "Bracket", "fixed_sequence"]

@@ -42,6 +42,7 @@ from dayshift.adviser.watch import Bools, Floats, Watch, watched
 from dayshift.lifecycle.metrics import DAY_US
 
 FEWEST_DAYS, FEWEST_CALM, FEWEST_STARTS = 42, 20, 4
+MOST_ROWS = 150_000
 EXPOSURES, UNSEEN_DAYS, LATE_DAYS = 5.0, 30.0, 28
 AGE = "age of the newest event behind the features"
 
@@ -62,7 +63,7 @@ class MonitoringOptions:
     rows_a_day: int = 1000
     days: int = 400
     starts: int = 12
-    models: int = 8
+    models: int = 6
 
 
 def monitoring(
@@ -74,7 +75,7 @@ def monitoring(
         replay: has `.weeks`, `.fitted(track, week) -> Model` and `.take(situation, rows) -> DataFrame`.
         grids: of the track, if there are any: then real shifts are priced by what an older model lost.
     """
-    days = days_of(history, options.rows_a_day, options.days)
+    days = days_of(history, options.rows_a_day, options.days, MOST_ROWS)
     if days.count < FEWEST_DAYS:
         why = f"{days.count} days after the windows were full, {FEWEST_DAYS} are needed to tell calm days from others"
         return _nothing(options, (why,))
@@ -225,10 +226,11 @@ def _typical(days: Floats) -> float | None:
 
 
 def _saved(fault: Fault) -> float:
-    """Days that a fault is found sooner by the chosen rule than by labels; labels that never show it stand for 30 days."""
+    """Days that a fault is found sooner by the chosen rule than by labels; 30 days at most."""
     if fault.days_nightly is None:
         return 0.0
-    return max((UNSEEN_DAYS if fault.days_labels is None else fault.days_labels) - fault.days_nightly, 0.0)
+    late = UNSEEN_DAYS if fault.days_labels is None else min(fault.days_labels, UNSEEN_DAYS)
+    return max(late - fault.days_nightly, 0.0)
 
 
 def _days_saved(faults: Sequence[Fault]) -> float | None:

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from dayshift.adviser import say
 from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Advice, Finding, Gain, Ladder, Part, Price
 from dayshift.adviser.say import DAY_US
+from dayshift.definition.duration import format_duration
 
 STREAMING, HOURLY, LABELS = "streaming features", "hourly features", "faster labels"
 RETRAINING, ENDPOINT, MONITORING, SPARK = "automatic retraining", "endpoint", "monitoring", "Spark"
@@ -93,8 +94,8 @@ def _fresh(ladder: Ladder | None, metric: str) -> list[Part]:
 def _labels(ladder: Ladder | None, metric: str) -> Part:
     rungs = [each for each in (ladder.rungs if ladder else ()) if each.finding is not None]
     if ladder is None or not rungs:
+        settled = ladder is not None and ladder.foot == format_duration(0) and not ladder.reasons
         reason = _reasons(ladder, "labels with a shorter delay were not replayed")
-        settled = ladder is not None and not ladder.reasons and bool(ladder.rungs)
         said = "labels come as fast as they can" if settled else f"not enough evidence: {reason}"
         return Part(LABELS, NOT_NEEDED if settled else UNDECIDED, said, reason)
     best = max(rungs, key=lambda each: each.finding.gain.low if each.finding and each.finding.gain else -float("inf"))

@@ -14,7 +14,7 @@ from dayshift.adviser.grids import Grids, by_seed, calendar, compare, fresh, lev
 from dayshift.adviser.interval import gain, opposite
 from dayshift.adviser.ladder import RUNGS
 from dayshift.adviser.refitting import YEAR_WEEKS, CadenceInputs, named, weekly_over
-from dayshift.adviser.verdict import FEWEST_WEEKS, judge, shown
+from dayshift.adviser.verdict import FEWEST_WEEKS, fewest_weeks, judge, shown
 
 _SPOT_WEEKS = 4
 _FEWEST_REFITS = 6
@@ -28,6 +28,7 @@ class _Table:
     inputs: CadenceInputs
     base: float
     cpu_s: float
+    weeks: int
 
     def point(self, name: str, weeks: float | None, lost: Gain | None, fits: float, note: str = "") -> CadencePoint:
         metric = self.inputs.grids[0].metrics[0]
@@ -38,7 +39,7 @@ class _Table:
         """What the loss against weekly refits says about a cadence."""
         if lost is None:
             return ""
-        if lost.weeks < FEWEST_WEEKS or self.inputs.why:
+        if self.weeks < FEWEST_WEEKS or lost.weeks < fewest_weeks(self.weeks) or self.inputs.why:
             return "undecided"
         return {NEEDED: "too lazy", NOT_NEEDED: "suffices"}.get(judge(lost, self.inputs.delta), "undecided")
 
@@ -49,7 +50,7 @@ def cadence_points(
     """From never to daily, then the alarms and incremental learning; what could not be measured is left out."""
     if not inputs.grids or not np.isfinite(fresh(stack(inputs.grids))).any():
         return ()
-    table = _Table(inputs, level(inputs.grids), _mean_cpu_s(inputs.grids))
+    table = _Table(inputs, level(inputs.grids), _mean_cpu_s(inputs.grids), inputs.evaluated)
     points = []
     if longest is not None:
         points.append(

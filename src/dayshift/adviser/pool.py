@@ -24,6 +24,7 @@ _ONE_THREAD = (
     *("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
 )
 _PATIENCE_S = 5.0
+_BEGIN = "import sys; from dayshift.adviser.worker import main; main(int(sys.argv[1]))"
 
 
 class Workers:
@@ -99,7 +100,7 @@ class _Worker:
     def __init__(self, start: Start) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-P", "-m", "dayshift.adviser.worker", str(theirs.fileno())]
+            command = [sys.executable, "-P", "-c", _BEGIN, str(theirs.fileno())]
             self.process = subprocess.Popen(
                 command, env=_environment(), pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, process_group=0
             )

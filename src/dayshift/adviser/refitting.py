@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dayshift.adviser.grids import Grids, Ways, compare, every, fresh, stack
-from dayshift.adviser.verdict import FEWEST_WEEKS, few_positives
+from dayshift.adviser.interval import Floats
+from dayshift.adviser.verdict import few_positives, fewest_weeks
 
 YEAR_WEEKS = 365 / 7
 
@@ -62,6 +63,11 @@ class CadenceInputs:
         """The reasons that hold for every question here."""
         return (*self.reasons, *few_positives(self.positives_per_week))
 
+    @property
+    def evaluated(self) -> int:
+        """How many weeks have a fresh model's metric."""
+        return weeks_measured(fresh(stack(self.grids)))
+
 
 def weekly_over(inputs: CadenceInputs, weeks: float, grids: Grids | None = None) -> Ways:
     """What weekly refits gain over a refit every so many weeks, in every metric."""
@@ -70,15 +76,21 @@ def weekly_over(inputs: CadenceInputs, weeks: float, grids: Grids | None = None)
 
 
 def longest_measurable(grids: Grids) -> int | None:
-    """The longest cadence, in weeks, that leaves six weeks to judge it by; None when not even every 2 weeks does.
+    """The longest cadence, in weeks, that leaves six weeks to judge it by, or half of a history shorter than that.
 
-    It depends on which cells were measured, never on what they say.
+    None when not even every 2 weeks does. It depends on which cells were measured, never on what they say.
     """
     values = stack(grids)
+    fewest = fewest_weeks(weeks_measured(fresh(values)))
     for weeks in range(values.shape[2], 1, -1):
-        if np.isfinite(every(weeks)(values)).any(axis=0).sum() >= FEWEST_WEEKS:
+        if weeks_measured(every(weeks)(values)) >= max(fewest, 2):
             return weeks
     return None
+
+
+def weeks_measured(values: Floats) -> int:
+    """In how many weeks any seed of [seed, week] was measured."""
+    return int(np.isfinite(values).any(axis=0).sum()) if values.size else 0
 
 
 def named(weeks: float) -> str:
@@ -94,4 +106,4 @@ def named(weeks: float) -> str:
     return f"every {weeks:.3g} weeks"
 
 
-__all__ = ["YEAR_WEEKS", "CadenceInputs", "longest_measurable", "named", "weekly_over"]
+__all__ = ["YEAR_WEEKS", "CadenceInputs", "longest_measurable", "named", "weekly_over", "weeks_measured"]

@@ -8,16 +8,15 @@ same sampled rows. Alarms of one of its kinds alone (drift, nulls, rows, predict
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from dayshift.adviser.days import Days
 from dayshift.adviser.detectors import conformal_limit, least_adjusted
 from dayshift.adviser.scores import KINDS, Column
-from dayshift.lifecycle.monitor import FEWEST, LATEST, PAST, Observation, monitor, observe
+from dayshift.lifecycle.monitor import FEWEST, LATEST, PAST, Observation, monitor, quantiles_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -133,10 +132,12 @@ def observations(days: Days, columns: Sequence[tuple[Column, Floats]]) -> list[O
 
 def observed(inputs: Mapping[str, Floats], text: set[str], prediction: Floats | None, rows: int) -> Observation:
     """One window's observation; of columns named in `text` only the nulls are watched."""
-    frame = pl.DataFrame({name: pl.Series(values, nan_to_null=True) for name, values in inputs.items()})
-    seen = observe(frame, list(inputs), prediction)
-    quantiles = {name: values for name, values in seen.quantiles.items() if name not in text}
-    return replace(seen, rows=rows, quantiles=quantiles)
+    nulls = {name: float(np.isnan(values).mean()) if len(values) else 0.0 for name, values in inputs.items()}
+    kept = {name: quantiles_of(values[~np.isnan(values)]) for name, values in inputs.items() if name not in text}
+    quantiles = {name: values for name, values in kept.items() if values is not None}
+    if prediction is None or not len(prediction):
+        return Observation(rows, nulls, quantiles)
+    return Observation(rows, nulls, quantiles, float(np.mean(prediction)), float(np.std(prediction)))
 
 
 def own_past(past: Sequence[Observation], window: Observation) -> dict[str, bool]:

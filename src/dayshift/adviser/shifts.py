@@ -38,6 +38,7 @@ _LIMITS = {
     50: (0.0, 3.06, 3.45, 3.69, 3.90, 4.36, 5.03, 5.32),
 }
 Series = Mapping[tuple[str, str], Floats]
+Noise = Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True)
@@ -52,23 +53,29 @@ class Change:
     p: float
 
 
-def series_of(days: Days, columns: Sequence[tuple[Column, Floats]], running: Running) -> dict[tuple[str, str], Floats]:
-    """The daily series that are tested: rows, each column's mean and share of nulls, and the metric.
+def series_of(days: Days, columns: Sequence[tuple[Column, Floats]], running: Running) -> tuple[Series, Noise]:
+    """The daily series that are tested: rows, each column's mean and share of nulls, and the metric; and what sampling alone
+    makes of a day, as a standard deviation.
 
     A number's mean is of its values cut at the ends of its grid's 1 % and 99 %; of text and of few values it is the share
     of the most frequent one.
     """
     day = days.day[days.drawn]
     found: dict[tuple[str, str], Floats] = {("rows", ""): days.volume.astype(np.float64)}
+    noise = {("rows", ""): math.sqrt(max(float(days.volume.mean()), 1.0))}
+    rows = max(float(np.diff(days.edge).mean()), 1.0)
     for column, values in columns:
         there = np.isfinite(values)
         what = "prediction" if column.name == "prediction" else "input"
-        found[what, column.name] = _daily_mean(_tamed(column, values), there, day, days.count)
+        tamed = _tamed(column, values)
+        found[what, column.name] = _daily_mean(tamed, there, day, days.count)
+        noise[what, column.name] = float(np.std(tamed[there])) / math.sqrt(rows) if there.any() else 0.0
         nulls = np.isnan(values).astype(np.float64)
         if what == "input" and 0 < nulls.mean() < 1:
             found["nulls", column.name] = _daily_mean(nulls, np.ones(len(nulls), np.bool_), day, days.count)
+            noise["nulls", column.name] = math.sqrt(max(float(nulls.mean()), 1 / rows) / rows)
     found["accuracy", running.judged_by.name] = running.metric
-    return found
+    return found, noise
 
 
 def _tamed(column: Column, values: Floats) -> Floats:
@@ -108,8 +115,11 @@ def chance_of(largest: float, days: int, length: int) -> float:
     return round(float(np.exp(np.interp(largest, limits, logs))), 9)
 
 
-def scaled(values: Floats, length: int) -> Floats:
-    """The difference of the means of the `length` days from a day on and before it, scaled; 0 where there are too few."""
+def scaled(values: Floats, length: int, noise: float = 0.0) -> Floats:
+    """The difference of the means of the `length` days from a day on and before it, scaled; 0 where there are too few.
+
+    The scale is never less than what days of standard deviation `noise` would show.
+    """
     out = np.zeros(len(values))
     if len(values) < 4 * length:
         return out
@@ -118,20 +128,20 @@ def scaled(values: Floats, length: int) -> Floats:
     away = (sums[at + length] - 2 * sums[at] + sums[at - length]) / length
     least = np.sort(np.abs(away))[: int(_SMALLEST * len(away))]
     spread = math.sqrt(float(np.mean(least**2))) / _SCALE
-    tiny = 1e-9 * max(float(np.max(np.abs(values))), 1e-300)
-    spread = max(spread, tiny)
+    spread = max(spread, noise * math.sqrt(2 / length), 1e-9 * max(float(np.max(np.abs(values))), 1e-300))
     out[at[at < len(values)]] = (away / spread)[at < len(values)]
     return out
 
 
-def changes(series: Series, alpha: float = ALPHA) -> tuple[Change, ...]:
-    """The changes of all series that pass together at `alpha`, by day."""
-    tested = []
+def changes(series: Series, noise: Noise | None = None, alpha: float = ALPHA) -> tuple[Change, ...]:
+    """The changes of all series that pass together at `alpha`, by day; `noise` is the least deviation of a day's value."""
+    tested, noise = [], noise or {}
     for (what, subject), values in series.items():
         whole = _without_gaps(values)
         if whole is None:
             continue
-        moved = {length: scaled(whole, length) for length in LENGTHS if len(whole) >= 4 * length}
+        least = noise.get((what, subject), 0.0)
+        moved = {length: scaled(whole, length, least) for length in LENGTHS if len(whole) >= 4 * length}
         chances = {n: min(1.0, len(moved) * chance_of(float(np.abs(x).max()), len(whole), n)) for n, x in moved.items()}
         tested.append((min(chances.values()), what, subject, whole, moved, int(np.flatnonzero(np.isfinite(values))[0])))
     tested.sort(key=lambda one: one[:3])
@@ -141,7 +151,7 @@ def changes(series: Series, alpha: float = ALPHA) -> tuple[Change, ...]:
         if p > level:
             break
         places = _places(whole, moved, level)
-        sd = _calm_spread(whole, [place for place, _ in places])
+        sd = max(_calm_spread(whole, [place for place, _ in places]), noise.get((what, subject), 0.0))
         for place, length in places:
             before = whole[max(place - length, 0) : place]
             step = float(np.mean(whole[place : place + length]) - np.mean(before))

@@ -26,8 +26,10 @@ _TEN_YEARS = 520
 
 
 class Beside(TypedDict, total=False):
-    """The same question measured in other ways: see `Finding`."""
+    """The same question measured in other ways, see `Finding`; and how many weeks were evaluated, when the question itself
+    uses up some of them (models of three weeks ago exist from the fourth week on)."""
 
+    evaluated: int | None
     second: Gain | None
     pooled: Gain | None
     others: Mapping[str, Gain] | None
@@ -39,14 +41,17 @@ def finding(
     """The answer to one question: the verdict of the interval, unless `reasons` or a gate forbid one.
 
     Gates are added here: fewer than six weeks, luck of the seeds above delta, families that disagree. `second`, `pooled`
-    and `others` are the gain from a second family, on whole weeks, and in the other metrics.
+    and `others` are the gain from a second family, on whole weeks, and in the other metrics. `evaluated` is how many weeks
+    the replay judged, when the gain stands on fewer.
 
     >>> weekly = tuple([0.02] * 8)
     >>> finding("x", "one over another", Gain(0.02, 0.015, 0.025, weekly, tuple(range(8))), 0.01).verdict
     'needed'
     """
     second = beside.get("second")
-    why = tuple(dict.fromkeys((*reasons, *_gates(gain, delta, second))))
+    evaluated = beside.get("evaluated")
+    weeks = evaluated if evaluated is not None else gain.weeks if gain is not None else 0
+    why = tuple(dict.fromkeys((*reasons, *_weeks_gate(gain, weeks), *_gates(gain, delta, second))))
     verdict = UNDECIDED if why or gain is None else judge(gain, delta)
     return Finding(
         name=name,
@@ -55,7 +60,7 @@ def finding(
         delta=delta,
         verdict=verdict,
         reasons=why,
-        weeks_needed=_weeks(gain, delta, settled=verdict != UNDECIDED),
+        weeks_needed=None if verdict != UNDECIDED else _weeks(gain, delta, weeks),
         second=second,
         pooled=beside.get("pooled"),
         others=dict(beside.get("others") or {}),
@@ -86,7 +91,7 @@ def weeks_needed(gain: Gain, delta: float) -> int | None:
     apart = abs(gain.mean - delta)
     if apart == 0 or (needed := gain.weeks * (gain.half / apart) ** 2) > _TEN_YEARS:
         return None
-    return max(gain.weeks + 1, FEWEST_WEEKS, math.ceil(needed - 1e-9))
+    return max(gain.weeks + 1, math.ceil(needed - 1e-9))
 
 
 def few_positives(positives_per_week: npt.ArrayLike | None, fewest: int = FEWEST_POSITIVES) -> tuple[str, ...]:
@@ -142,12 +147,29 @@ def _contradiction(found: Finding) -> str | None:
     )
 
 
-def _gates(gain: Gain | None, delta: float, second: Gain | None) -> list[str]:
+def fewest_weeks(evaluated: int) -> int:
+    """How many of the evaluated weeks must be left to judge a question that uses some up: six, or half of a short history.
+
+    >>> fewest_weeks(6), fewest_weeks(9), fewest_weeks(30)
+    (3, 5, 6)
+    """
+    return min(FEWEST_WEEKS, -(-evaluated // 2))
+
+
+def _weeks_gate(gain: Gain | None, weeks: int) -> list[str]:
     if gain is None:
         return ["not measured in two weeks or more"]
+    if weeks < FEWEST_WEEKS:
+        return [f"fewer than {FEWEST_WEEKS} evaluation weeks ({weeks}; {RECOMMENDED_WEEKS} are recommended)"]
+    if gain.weeks < fewest_weeks(weeks):
+        return [f"only {gain.weeks} of {weeks} evaluation weeks can answer it"]
+    return []
+
+
+def _gates(gain: Gain | None, delta: float, second: Gain | None) -> list[str]:
+    if gain is None:
+        return []
     found = []
-    if gain.weeks < FEWEST_WEEKS:
-        found.append(f"fewer than {FEWEST_WEEKS} evaluation weeks ({gain.weeks}; {RECOMMENDED_WEEKS} are recommended)")
     if gain.seed_sd is not None and gain.seed_sd > delta and _luck_decides(gain, delta):
         found.append(f"luck of the seeds ({gain.seed_sd:.2g}) is above the smallest gain that matters ({delta:.2g})")
     if second is not None and _disagree(gain, second, delta):
@@ -170,12 +192,17 @@ def _disagree(gain: Gain, second: Gain, delta: float) -> bool:
     return own == NEEDED and second.mean <= 0
 
 
-def _weeks(gain: Gain | None, delta: float, *, settled: bool) -> int | None:
-    if settled:
-        return None
+def _weeks(gain: Gain | None, delta: float, weeks: int) -> int | None:
+    """In evaluated weeks, those included that the question uses up."""
     if gain is None:
         return FEWEST_WEEKS
-    return weeks_needed(gain, delta) or (FEWEST_WEEKS if gain.weeks < FEWEST_WEEKS else None)
+    used = weeks - gain.weeks
+    needed = weeks_needed(gain, delta)
+    if needed is not None:
+        return needed + used
+    if weeks < FEWEST_WEEKS:
+        return FEWEST_WEEKS
+    return FEWEST_WEEKS + used if gain.weeks < fewest_weeks(weeks) else None
 
 
 __all__ = [
@@ -185,6 +212,7 @@ __all__ = [
     "Beside",
     "contradictions",
     "few_positives",
+    "fewest_weeks",
     "finding",
     "judge",
     "shown",

@@ -184,7 +184,7 @@ def watched(history: Any, days: Days, sub: pl.DataFrame, running: Running, budge
         binned = column.binned(reference)
         known = (binned.sum(-1) > 0)[:, None] & (slid.sum(-1) > 0)
         live.append(np.where(known, psi(binned[:, None, :], slid), np.nan))
-    found = changes(series_of(days, columns, running))
+    found = changes(*series_of(days, columns, running))
     silent = silent_days(days)
     calm = calm_days(days.count, [*found, *(Change(day, "rows", "", 0.0, 0.0) for day in silent)])
     calm &= np.arange(days.count) >= FEWEST + LATEST

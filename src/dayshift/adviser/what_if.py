@@ -145,7 +145,7 @@ def scaled(volume: Volume, times: float) -> Volume:
     )
 
 
-def _said(name: str, value: float | int) -> str:
+def _said(name: str, value: float) -> str:
     if name in ("label_delay", "deadline"):
         return format_duration(int(value))
     return f"{value:g}x" if name == "volume" else f"{value:g}"

@@ -3,7 +3,6 @@
 A worker is a fresh interpreter (never a fork: the threads of Polars, Numba and OpenMP do not survive one) with one thread
 for every library. It is told its work over a pipe, reads features from mapped files and sends numbers back:
 
-    python -P -m dayshift.adviser.worker FD
     <- Start(estimator), then Bench(metrics, folder), then Task ...    -> Ready, then Outcome ...
 
 Ctrl-C is the parent's matter. When the parent is gone, the worker removes the folder of mapped files and ends.
@@ -12,7 +11,6 @@ Ctrl-C is the parent's matter. When the parent is gone, the worker removes the f
 import pickle
 import shutil
 import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -264,7 +262,3 @@ def _done(desk: Desk, task: Task) -> Outcome | Broken:
         return desk.do(task)
     except Exception:  # noqa: BLE001 - the parent raises it
         return Broken(traceback.format_exc())
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

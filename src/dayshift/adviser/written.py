@@ -1,7 +1,7 @@
 """The advice as JSON and back, and the schema that says what stands in it.
 
 The file holds everything that the advice is made of, so that `what_if` can judge it again under other assumptions without
-computing anything anew. Numbers that are no finite number do not exist in it.
+computing anything anew. A number that was not measured is null for readers of the JSON.
 """
 
 from __future__ import annotations
@@ -55,14 +55,25 @@ def schema() -> dict[str, Any]:
     """The JSON schema of `to_json`'s values, with what each part means."""
     made: dict[str, Any] = _adapter().json_schema()
     made["properties"] = {"format": {"const": FORMAT, "type": "integer"}, **made["properties"]}
-    return made
+    nullable: dict[str, Any] = _nullable(made)
+    return nullable
+
+
+def _nullable(part: Any) -> Any:
+    """The schema with null beside every number: what was not measured."""
+    if isinstance(part, list):
+        return [_nullable(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    made = {name: _nullable(each) for name, each in part.items()}
+    return {**made, "type": ["number", "null"]} if made.get("type") == "number" else made
 
 
 def save(advice: Advice, path: Path) -> None:
     """Writes an advice, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(to_json(advice)), encoding="utf-8")
+    partial.write_text(json.dumps({"format": FORMAT, **asdict(advice)}, default=_item), encoding="utf-8")
     partial.replace(path)
 
 
@@ -91,6 +102,11 @@ def _adapter() -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(Advice)
+
+
+def _item(value: Any) -> Any:
+    """A number of NumPy as Python's own."""
+    return value.item()
 
 
 def _plain(value: Any) -> Any:

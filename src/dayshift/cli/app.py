@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from dayshift.cli.commands import (
+    advise,
     backfill,
     check,
     compact,
@@ -37,6 +38,7 @@ _COMMANDS = (
     ("schedule", schedule.schedule, "Run in the foreground when runs are due."),
     ("status", status.status, "Say how the project stands."),
     ("why", why.why, "Explain one value of a feature."),
+    ("advise", advise.advise, "Measure which pipeline this history needs."),
     ("promote", promote.promote, "Let another version of the model serve."),
     ("rollback", rollback.rollback, "Let the version before serve again."),
     ("compact", compact.compact, "Merge the lake's small files."),
