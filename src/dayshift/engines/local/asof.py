@@ -174,6 +174,14 @@ class Asof:
             give_back()
         return found
 
+    def questions(self, which: Int64, asked: pl.DataFrame) -> pl.DataFrame:
+        """Some questions as `questions.some` takes them; `asked` holds the columns that name them all, and `as_of`."""
+        standing = self._ticks if self._asking is None else self._standing[self.task.asker]
+        assert standing is not None
+        places = {LOAD: standing.load[which], POSITION: standing.known[which]}
+        found = asked[which].with_columns(pl.Series(name, values) for name, values in places.items())
+        return found.with_columns(pl.col(AS_OF).alias(self.task.pipeline.asker.time)) if self._ticks is None else found
+
     def content(self) -> Iterator[Int64]:
         """Every array that the answers depend on, in an order of its own."""
         for name in sorted(self._standing):

@@ -14,7 +14,7 @@ import polars as pl
 
 from dayshift.definition import Calendar, Label, Pipeline, RowFeature, Sql
 from dayshift.diagnostics import UsageError, shorten
-from dayshift.engines.contract import AS_OF, LABEL, RIPE_AT, TIME, Log, question_columns
+from dayshift.engines.contract import AS_OF, LABEL, POSITION, RIPE_AT, TIME, Log, question_columns
 from dayshift.engines.local import rows
 from dayshift.engines.local.cuts import read
 from dayshift.engines.local.numbering import Numberings
@@ -56,6 +56,17 @@ def labels(pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFram
     ripe = pl.col(AS_OF) + pl.duration(microseconds=label.ripe_after_us)
     keys = list(dict.fromkeys([*question_columns(pipeline), AS_OF]))
     return asked.select(keys).with_columns(answer.alias(LABEL), ripe.cast(TIME).alias(RIPE_AT))
+
+
+def known_at(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) -> Int64:
+    """When the event that answers each question was known, in microseconds; -1 without one. With "all" answers, the last."""
+    asked = _asked(pipeline, label, questions, log)
+    events = _events(label, log)
+    runs = _runs(label, asked, events)
+    at = np.where(runs.found, runs.first if label.pick == "first" else runs.end - 1, 0)
+    if not events.height:
+        return np.full(len(at), -1)
+    return np.where(runs.found, events[POSITION].to_numpy()[runs.order[at]], -1)
 
 
 def _asked(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) -> pl.DataFrame:
