@@ -200,11 +200,28 @@ def test_a_replay_that_was_stopped_early_is_read_as_far_as_it_goes() -> None:
 
 
 def test_the_longest_cadence_depends_on_the_pattern_alone() -> None:
-    """Six weeks must remain: 16 weeks allow every 11, 7 weeks every 2, 6 weeks none."""
+    """Six weeks must remain, or half of a short history: 16 weeks allow every 11, 8 every 5, 6 every 4."""
     assert longest_measurable(replay(CALM, 1)) == 11
-    assert longest_measurable(replay(replace(CALM, weeks=7), 1)) == 2
-    assert longest_measurable(replay(replace(CALM, weeks=6), 1)) is None
+    assert longest_measurable(replay(replace(CALM, weeks=8), 1)) == 5
+    assert longest_measurable(replay(replace(CALM, weeks=6), 1)) == 4
+    assert longest_measurable(replay(replace(CALM, weeks=2), 1)) is None
     assert longest_measurable(replay(replace(CALM, ages=5), 1)) == 5
+
+
+@pytest.mark.parametrize("weeks", [6, 8])
+def test_short_histories_do_not_decide_wrongly(weeks: int) -> None:
+    """From six weeks on the hand is judged: in 60 histories at delta itself at most 3 are decided, in calm ones none needs.
+    Five weeks decide nothing."""
+    at_delta = World(weeks=weeks, ages=4, fades=lambda week, age: DELTA / 1.5 * age)
+    assert sum(answered(at_delta, number).finding.verdict != UNDECIDED for number in range(60)) <= 3
+    calm = [answered(replace(CALM, weeks=weeks), number).finding.verdict for number in range(60)]
+    assert calm.count(NEEDED) == 0
+    assert calm.count(NOT_NEEDED) > 0
+    short = answered(replace(FADING, weeks=5), 1)
+    assert short.finding.verdict == UNDECIDED
+    assert short.finding.reasons[0].startswith("fewer than 6 evaluation weeks (5")
+    assert short.suffices is short.too_lazy is None
+    assert {point.verdict for point in short.points} <= {"undecided", ""}
 
 
 def test_one_first_model_is_only_a_picture() -> None:

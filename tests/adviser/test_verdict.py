@@ -56,6 +56,16 @@ def test_few_weeks_decide_nothing() -> None:
     assert finding("x", "", a_gain(0.05, 0.06, weeks=6), DELTA).verdict == NEEDED
 
 
+def test_weeks_that_a_question_uses_up_are_counted() -> None:
+    """Of eight evaluated weeks five may judge every 4 weeks; of thirty at least six must; the rest is asked for in all."""
+    assert finding("x", "", a_gain(0.05, 0.06, weeks=5), DELTA, evaluated=8).verdict == NEEDED
+    few = finding("x", "", a_gain(0.05, 0.06, weeks=5), DELTA, evaluated=30)
+    assert few.reasons == ("only 5 of 30 evaluation weeks can answer it",)
+    assert few.weeks_needed == 31
+    open_ = finding("x", "", a_gain(0.0, 0.06, weeks=8), DELTA, evaluated=11)
+    assert open_.weeks_needed == 18 + 3
+
+
 def test_nothing_measured_is_undecided() -> None:
     """Without a gain there is a reason, not a verdict."""
     found = finding("x", "", None, DELTA)

@@ -199,7 +199,7 @@ def _weeks(gain: Gain | None, delta: float, weeks: int) -> int | None:
     used = weeks - gain.weeks
     needed = weeks_needed(gain, delta)
     if needed is not None:
-        return needed + used
+        return max(needed + used, FEWEST_WEEKS)
     if weeks < FEWEST_WEEKS:
         return FEWEST_WEEKS
     return FEWEST_WEEKS + used if gain.weeks < fewest_weeks(weeks) else None
