@@ -42,7 +42,7 @@ from dayshift.exports.charts import (
     points_of,
 )
 from dayshift.exports.page import Figure, Html, table, tiles
-from dayshift.exports.scales import DAY_US, Axis, finite
+from dayshift.exports.scales import DAY_US, Axis, finite, tick_text
 
 FULL = (
     "component",
@@ -377,7 +377,8 @@ def _trend(low: float, middle: float, high: float) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{'+' if value > 0 else ''}{percent(value, 1 if abs(value) < 0.1 else 0)}"
+    text = percent(value, 1 if abs(value) < 0.1 else 0)
+    return f"+{text}" if value > 0 and any(digit in text for digit in "123456789") else text
 
 
 def _full(one: Saturation) -> tuple[str, ...]:
@@ -402,7 +403,7 @@ def _dates(dates: tuple[int | None, int | None, int | None] | None) -> str:
 def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
     held = points_of(volume.daily) if volume else []
     history = [(point[0], point[1]) for point in held]
-    ahead = {law: points_of(growth.forecast.get(law, ())) for law, _ in LAWS}
+    ahead = {law: points_of(growth.forecast.get(law) or ()) for law, _ in LAWS}
     ends = [point[-1] for law in ahead.values() for point in law] + [y for _, y in history]
     times = [point[0] for law in (history, *ahead.values()) for point in law]
     if len(times) < 3 or max(times) <= min(times):
@@ -418,7 +419,7 @@ def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
     beyond = [(name, y) for name, y in lines if y > 4 * most]
     up = Axis("events a day", 0.0, max([most, *(y for _, y in shown)]) * (1.15 + 0.09 * len(beyond)) or 1.0)
     layers: list[Layer] = [*_growth_layers(history, ahead), *(Level(y, name) for name, y in shown)]
-    layers += [Note(f"↑ {name} only at {number(y, 2)} events a day") for name, y in beyond]
+    layers += [Note(f"↑ {name} only at {tick_text(y)} events a day") for name, y in beyond]
     says = _growth_says(history, ahead, lines)
     along = Axis("", min(times), max(times), "time")
     return plot("growth", "Growth and capacity", says, (along, up), layers, 320)

@@ -10,6 +10,7 @@ from html import escape
 from dayshift.adviser.evidence import Advice, Ageing, Cadence, CadencePoint, Finding, Ladder, Rung, Skill
 from dayshift.exports.advice_words import (
     DASH,
+    NBSP,
     gain_text,
     heading,
     listed,
@@ -155,6 +156,11 @@ def naive_part(skill: Skill | None) -> list[Html | str | None]:
         return []
     unit = Yardstick(skill.metric, skill.larger_is_better, finite(skill.delta))
     weak = [name for name, finding in skill.beats.items() if finding.verdict != "needed"]
+    if finite(skill.value) is None:
+        return [
+            paragraph(f"What the model is worth in {skill.metric} could not be measured.", "meaning"),
+            _matters(skill),
+        ]
     said = (
         f"The model, refitted weekly, reaches {skill.metric} {score(skill.value)}; the best constant prediction has "
         f"{score(skill.floor)}."
@@ -170,14 +176,18 @@ def naive_part(skill: Skill | None) -> list[Html | str | None]:
     )
     values = [("the model, refitted weekly", score(skill.value)), ("best constant", score(skill.floor))]
     values += [(name, score(value)) for name, value in skill.naive.items()]
-    source = "2 % of the skill over the best constant, as none is declared" if skill.assumed else "as declared"
     return [
         paragraph(said, "meaning"),
         figure_of(chart, "How much better the model is than each naive prediction; 95 % intervals"),
         table(("prediction", skill.metric), values, "On the same questions"),
-        paragraph(f"The smallest gain that matters is {number(skill.delta)} {skill.metric}: {source}.", "change"),
+        _matters(skill),
         unfold("How this was computed", findings_table(list(skill.beats.values()))),
     ]
+
+
+def _matters(skill: Skill) -> Html | None:
+    source = "2 % of the skill over the best constant, as none is declared" if skill.assumed else "as declared"
+    return paragraph(f"The smallest gain that matters is {number(skill.delta)} {skill.metric}: {source}.", "change")
 
 
 def _and(names: Sequence[str]) -> str:
@@ -317,11 +327,12 @@ def _split_part(split: Sequence[Finding], unit: Yardstick) -> list[Html | None]:
 def _cadence_says(cadence: Cadence) -> str:
     said = []
     if finite(cadence.suffices) is not None:
-        said.append(f"Retraining {weeks(cadence.suffices)} is shown to suffice.")
+        said.append(f"{_retraining(cadence, cadence.suffices)} is shown to suffice.")
     if finite(cadence.too_lazy) is not None:
-        said.append(f"Retraining {weeks(cadence.too_lazy)} is shown to be too lazy.")
+        said.append(f"{_retraining(cadence, cadence.too_lazy)} is shown to be too lazy.")
     if cadence.knee:
-        said.append(f"The knee is at {cadence.knee}: beyond it nothing is shown to be gained.")
+        more = "retraining more often" if not cadence.knee.startswith("never") else "retraining"
+        said.append(f"The knee is at '{cadence.knee}': by {more} nothing is shown to be gained.")
     if not said:
         said.append("No cadence is shown to suffice or to be too lazy yet.")
     said.append(meaning(cadence.finding))
@@ -329,6 +340,13 @@ def _cadence_says(cadence: Cadence) -> str:
     if hand:
         said.append(f"A person is taken to retrain {weeks(hand)} by hand.")
     return " ".join(part for part in said if part)
+
+
+def _retraining(cadence: Cadence, every: float | None) -> str:
+    point = next((point for point in cadence.points if finite(point.weeks) == finite(every)), None)
+    if point is not None and point.name.startswith("never"):
+        return f"Never retraining (measured up to {number(every)} weeks)"
+    return f"Retraining {weeks(every)}"
 
 
 def _cadence_chart(cadence: Cadence, unit: Yardstick) -> Html:
@@ -403,7 +421,7 @@ def _whisker(x: float, point: CadencePoint, weekly: float | None, unit: Yardstic
     lost = point.lost
     mean = finite(lost.mean) if lost else None
     base = weekly if weekly is not None else (unit.worse(own, -mean) if own is not None and mean is not None else None)
-    if lost is None or mean is None or base is None:
+    if lost is None or mean is None or base is None or finite(point.weeks) == 1:
         return None if own is None else Whisker(x, own, own, own, name, shape)
     low, high = (finite(lost.low), finite(lost.high))
     edges = (mean if high is None else high, mean, mean if low is None else low)
@@ -419,7 +437,7 @@ def ageing_part(ageing: Ageing | None, unit: Yardstick) -> list[Html | str | Non
     line = points_of(zip(ageing.ages, ageing.values, strict=False))
     head = ("age in weeks", unit.metric, "95 % interval")
     numbers = [
-        (number(age), score(value), Figure(f"[{score(low)}, {score(high)}]"))
+        (number(age), score(value), Figure(f"[{score(low)},{NBSP}{score(high)}]"))
         for age, value, low, high in zip(ageing.ages, ageing.values, ageing.lows, ageing.highs, strict=False)
     ]
     return [

@@ -198,7 +198,7 @@ def _parts(parts: Sequence[Part]) -> Html | None:
         (
             Html(escape(part.name) + _tags(part)),
             verdict(part.verdict),
-            Html(f"{escape(sentence(part.evidence))}{_change(part.changes)}"),
+            Html(f"{escape(sentence(part.evidence))}{_change(part.changes, part.evidence)}"),
         )
         for part in parts
     ]
@@ -216,13 +216,13 @@ def _tags(part: Part) -> str:
     return "".join(f'<br><span class="tag">{escape(text)}</span>' for text in said)
 
 
-def _change(changes: str) -> str:
-    return f"<small>Would change it: {escape(changes)}</small>" if changes else ""
+def _change(changes: str, evidence: str) -> str:
+    return f"<small>Would change it: {escape(changes)}</small>" if changes and changes not in evidence else ""
 
 
 def _factors(factors: Sequence[Factor]) -> Html | None:
     rows = [
-        (one.title, verdict(one.verdict), Html(f"{escape(sentence(one.evidence))}{_change(one.changes)}"))
+        (one.title, verdict(one.verdict), Html(f"{escape(sentence(one.evidence))}{_change(one.changes, one.evidence)}"))
         for one in factors
     ]
     return stack(("factor", "verdict", "evidence"), rows, "Each by its own evidence; no score, no weights", boxed=True)

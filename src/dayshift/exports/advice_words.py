@@ -14,6 +14,8 @@ from dayshift.exports.page import Figure, Html, show
 from dayshift.exports.scales import EARLIEST_US, LATEST_US, finite
 
 DASH = "–"
+NBSP = "\u00a0"
+"""Keeps an interval and a unit together; browsers find it as a space."""
 UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000))
 
 
@@ -76,7 +78,7 @@ def decimals_for(*widths: Any) -> int:
 def interval(low: Any, mean: Any, high: Any) -> Figure:
     """A difference with its interval.
 
-    >>> interval(0.0524, 0.0591, 0.0658)
+    >>> interval(0.0524, 0.0591, 0.0658).replace(NBSP, " ")
     '+0.0591 [+0.0524, +0.0658]'
     """
     middle, edges = finite(mean), [finite(low), finite(high)]
@@ -86,7 +88,7 @@ def interval(low: Any, mean: Any, high: Any) -> Figure:
     decimals = decimals_for(*(half or [middle]))
     if not half:
         return signed(middle, decimals)
-    return Figure(f"{signed(middle, decimals)} [{signed(low, decimals)}, {signed(high, decimals)}]")
+    return Figure(f"{signed(middle, decimals)} [{signed(low, decimals)},{NBSP}{signed(high, decimals)}]")
 
 
 def gain_text(gain: Gain | None) -> Figure:
@@ -97,23 +99,26 @@ def gain_text(gain: Gain | None) -> Figure:
 def plain_interval(low: Any, mean: Any, high: Any, unit: str = "") -> Figure:
     """An amount without sign, with its interval.
 
-    >>> plain_interval(1, 2.5, 4, "d")
+    >>> plain_interval(1, 2.5, 4, "d").replace(NBSP, " ")
     '2.5 d [1, 4]'
     """
     if finite(mean) is None:
         return Figure(DASH)
-    edges = "" if finite(low) is None and finite(high) is None else f" [{number(low)}, {number(high)}]"
-    return Figure(f"{number(mean)}{' ' + unit if unit else ''}{edges}")
+    edges = "" if finite(low) is None and finite(high) is None else f" [{number(low)},{NBSP}{number(high)}]"
+    return Figure(f"{number(mean)}{NBSP + unit if unit else ''}{edges}")
 
 
 def percent(value: Any, decimals: int = 0) -> Figure:
     """A share as per cent.
 
-    >>> percent(0.345), percent(None)
+    >>> percent(0.345).replace(NBSP, " "), percent(None)
     ('34 %', '–')
     """
     known = finite(value)
-    return Figure(DASH if known is None else f"{100 * known:,.{decimals}f} %".replace("-", "−"))
+    if known is None:
+        return Figure(DASH)
+    text = f"{100 * known:,.{decimals}f}{NBSP}%"
+    return Figure(text.replace("-", "−" if any(digit in text for digit in "123456789") else ""))
 
 
 def day(us: Any) -> str:
@@ -136,37 +141,37 @@ def dated(us: Any) -> Html:
 def length(us: Any) -> Figure:
     """A duration in its largest fitting unit.
 
-    >>> length(604_800_000_000), length(90_000_000), length(None)
-    ('7 d', '1.5 min', '–')
+    >>> length(604_800_000_000) == f"7{NBSP}d", length(90_000_000) == f"1.5{NBSP}min", length(None)
+    (True, True, '–')
     """
     known = finite(us)
     if known is None:
         return Figure(DASH)
     for unit, many in UNITS:
         if abs(known) >= many:
-            return Figure(f"{number(known / many)} {unit}")
-    return Figure(f"{number(known)} µs")
+            return Figure(f"{number(known / many)}{NBSP}{unit}")
+    return Figure(f"{number(known)}{NBSP}µs")
 
 
 def size(count: Any) -> Figure:
     """Bytes in the unit that can be read.
 
-    >>> size(1_500_000), size(None)
-    ('1.5 MB', '–')
+    >>> size(1_500_000) == f"1.5{NBSP}MB", size(None)
+    (True, '–')
     """
     known = finite(count)
     if known is None:
         return Figure(DASH)
     for unit, many in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if abs(known) >= many:
-            return Figure(f"{number(known / many)} {unit}")
-    return Figure(f"{number(known)} B")
+            return Figure(f"{number(known / many)}{NBSP}{unit}")
+    return Figure(f"{number(known)}{NBSP}B")
 
 
 def days(value: Any) -> Figure:
     """Days until something is seen; none means not seen."""
     known = finite(value)
-    return Figure("not seen" if known is None else f"{number(known, 2)} d")
+    return Figure("not seen" if known is None else f"{number(known, 2)}{NBSP}d")
 
 
 def weeks(value: Any) -> str:

@@ -208,7 +208,7 @@ def _rows(rows: Sequence[Row], axis: Axis, edge: float | None, mark: Level | Non
         elif row.says:
             words.append(_text(width - 4, first + 16 * (len(each) - 1) if phone else y + 4.5, row.says, "value", "end"))
         made.append("".join(words))
-    return bottom + 46, "".join(made)
+    return bottom + 31 + 15 * len(_title(axis, width)), "".join(made)
 
 
 def _lines(row: Row, width: int) -> list[str]:
@@ -292,9 +292,14 @@ def _x_axis(axis: Axis, across: Scale, strips: Sequence[tuple[float, float]], *,
             continue
         free = middle + wide / 2 + 3
         made.extend(_text(middle, bottom + 17 + 15 * at, one, "tick", "middle") for at, one in enumerate(lines))
-    middle = _inside((across.start + across.end) / 2, text_width(axis.title, 12), width)
-    made.append(_text(middle, bottom + 22 + 15 * _tick_rows(axis), axis.title, "title", "middle") if axis.title else "")
+    for at, line in enumerate(_title(axis, width)):
+        middle = _inside((across.start + across.end) / 2, text_width(line, 12), width)
+        made.append(_text(middle, bottom + 22 + 15 * (_tick_rows(axis) + at), line, "title", "middle"))
     return "".join(made)
+
+
+def _title(axis: Axis, width: int) -> list[str]:
+    return wrap(axis.title, int((width - 8) / text_width("x", 12)))
 
 
 def _tick_rows(axis: Axis) -> int:
@@ -316,17 +321,17 @@ def _plotted(axes: tuple[Axis, Axis], layers: Sequence[Layer], width: int, heigh
     left = 8 + max((text_width(label, 12) for _, label in labels), default=20)
     ends = [text_width(layer.name, 12) for layer in layers if isinstance(layer, Line) and layer.name and not phone]
     right = max([14.0, *(end + 10 for end in ends)])
-    top, bottom = 38.0, tall - 12
+    top, bottom = 48.0 if any(isinstance(layer, Moment) for layer in layers) else 32.0, tall - 12
     across = Scale(along.low, along.high, left + 6, width - right)
     upward = Scale(up.low, up.high, bottom, top, log=up.log, turned=up.turned)
-    inside = [_text(4, 16, up.title, "title"), _y_axis(labels, upward, (left, width - right))]
+    inside = [_text(4, 14, up.title, "title"), _y_axis(labels, upward, (left, width - right))]
     inside.append(_x_axis(along, across, [(top, bottom)], phone=phone, width=width))
     order = sorted(layers, key=lambda layer: _DEPTH.index(type(layer)))
     inside.extend(_layer(layer, across, upward) for layer in order)
     lines = [layer for layer in layers if isinstance(layer, Line) and layer.name and layer.points]
     inside.append(_ends(lines, across, upward, phone=phone))
     inside.append(_names(layers, across, upward))
-    return bottom + (26 if along.title else 10) + 15 * _tick_rows(along), "".join(inside)
+    return bottom + 11 + 15 * (_tick_rows(along) + len(_title(along, width))), "".join(inside)
 
 
 def _y_axis(labels: Iterable[tuple[float, str]], upward: Scale, sides: tuple[float, float]) -> str:
