@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from dayshift.definition import Source, WindowFeature, decimal  # noqa: E402
-from dayshift.kernel import asks, history  # noqa: E402
+from dayshift.kernel import history, steps  # noqa: E402
 from dayshift.kernel.arrays import Events, Questions, Values  # noqa: E402
 from dayshift.kernel.plan import Plan, compile_plan  # noqa: E402
 from dayshift.kernel.stream import State  # noqa: E402
@@ -92,7 +92,7 @@ def stream(plan: Plan, log: tuple[dict[str, Events], Questions]) -> dict[str, fl
     took = []
     for tape in singles:
         began = time.perf_counter_ns()
-        asks.run(*state.memory, tape, 0, out)
+        steps.run(*state.memory, tape, 0, out)
         took.append(time.perf_counter_ns() - began)
     begin = n // 2 + 5_000
     batches = [part(log, at, at + 100) for at in range(begin, begin + 200_000, 100)]

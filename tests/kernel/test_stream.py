@@ -7,10 +7,10 @@ import pytest
 
 from dayshift.diagnostics import Bug, Refused
 from dayshift.kernel import history
-from dayshift.kernel.arrays import Answer, Mask
-from dayshift.kernel.plan import Plan
+from dayshift.kernel.arrays import Answer, Events, Mask, Questions, Values
+from dayshift.kernel.plan import Plan, compile_plan
 from dayshift.kernel.stream import State
-from tests.kernel.drawn import cuts, differing, log, part, plan
+from tests.kernel.drawn import SCALES, TAPS, cuts, differing, log, part, plan
 
 
 def _streamed(made: Plan, drawn: tuple, slack_us: int, seed: int) -> tuple[list[Answer], Mask, State]:
@@ -59,6 +59,19 @@ def test_memory_is_bounded_by_the_events_inside_the_largest_window() -> None:
     assert max(held) < 200
 
 
+def test_an_entity_costs_what_its_features_need() -> None:
+    """A mean over three windows of one delay: a head of 12 words, and a ring of four entries of two words."""
+    windows = TAPS.by("card").over("20us", "40us", "60us")
+    made = compile_plan([*windows.count(), *windows.mean("cents")], SCALES)
+    used = []
+    for entities in (1, 11):
+        state, n = State(made), np.arange(entities)
+        events = {"taps": Events(n, n, {("card",): n}, {"cents": Values(n)})}
+        state.advance(events, Questions(n, n, [n], n))
+        used.append(state.bytes_used)
+    assert used[1] - used[0] == 10 * 8 * (12 + 8)
+
+
 def test_a_question_below_what_was_evicted_is_flagged() -> None:
     """It is not answered with a smaller value: the caller must ask the log."""
     made = plan("20us")
@@ -88,6 +101,18 @@ def test_damaged_bytes_are_refused() -> None:
             State.restore(made, cut)
     with pytest.raises(Refused, match="DS511"):
         State.restore(plan("40us"), saved)
+
+
+def test_a_state_of_an_older_version_is_refused() -> None:
+    """Its words would mean something else; the message says which version is understood."""
+    made = plan("20us")
+    state = State(made)
+    state.advance(*log(made, 50, seed=7))
+    saved = bytearray(state.save())
+    saved[14:16] = (2).to_bytes(2, "little")
+    with pytest.raises(Refused, match=r"DS510.*another kind or version") as refusal:
+        State.restore(made, bytes(saved))
+    assert refusal.value.problems[0].facts == ("this version is 3",)
 
 
 def test_a_state_that_raised_goes_no_further() -> None:

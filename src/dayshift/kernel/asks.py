@@ -1,4 +1,4 @@
-"""The stream's answers: one row of the tape after the other, the question first, then its event.
+"""The stream's answers to one question.
 
 For each lane the question's entity has a head; for each span the window's ends are found from where they were last time;
 each slot reads what it needs at the ends. Windows over the whole past add what was folded. A window that reaches below
@@ -6,7 +6,7 @@ what was evicted flags its question: its values are then worth nothing, and the 
 
 `memory` is the state (`layout.py`), `real` the same memory as doubles; `lane`, `span`, `slot`, `column` are offsets into
 it. No function here owns memory, so Numba need not count references (`_nrt=False`), which took half the time. `where` =
-(head, ring, capacity, stride, start, lo, hi, whole past, with own event, lane, number of the span): a window of one entity.
+(head, ring, capacity, stride, end, lo, hi, whole past, with own event, lane, number of the span): a window of one entity.
 """
 
 from typing import Any
@@ -16,16 +16,17 @@ import numpy as np
 from dayshift.kernel import layout as lay
 from dayshift.kernel import rings, wide
 from dayshift.kernel.folds import SUM_FLOAT, SUM_INT, deviation
-from dayshift.kernel.jit import bare
-from dayshift.kernel.numbers import add, divide_total, fits, magnitude, multiply, subtract, widen
+from dayshift.kernel.jit import bare, inner
+from dayshift.kernel.numbers import add, divide, divide_total, fits, magnitude, multiply, subtract, widen
 from dayshift.kernel.stream_sketches import distinct, quantile, scratch_words
 from dayshift.kernel.wide import before
 
 STEPS = 16
 MISSED, PASSED_SUM, PASSED_SQUARES, NO_ROOM = 1, 2, 3, 4
+NO_MEMORY, FLAGGED = -1, -2
 
 
-@bare
+@inner
 def seek(memory: Any, shape: Any, begin: Any, end: Any, guess: Any, bound: Any) -> Any:
     """The first place in [begin, end) of a ring, `shape` = (ring, mask, stride), whose time is >= bound, or end."""
     ring, mask, stride = shape
@@ -33,15 +34,19 @@ def seek(memory: Any, shape: Any, begin: Any, end: Any, guess: Any, bound: Any) 
     stop = min(end, place + STEPS)
     while place < stop and memory[ring + (place & mask) * stride] < bound:
         place += 1
-    if place < stop or place == end:
-        stop = max(begin, place - STEPS)
-        while place > stop and memory[ring + ((place - 1) & mask) * stride] >= bound:
-            place -= 1
-        if place > stop or place == begin:
-            return place
-        end = place
-    else:
-        begin = place
+    if place == stop and place < end:
+        return _bisect(memory, shape, place, end, bound)
+    stop = max(begin, place - STEPS)
+    while place > stop and memory[ring + ((place - 1) & mask) * stride] >= bound:
+        place -= 1
+    if place == stop and place > begin:
+        return _bisect(memory, shape, begin, place, bound)
+    return place
+
+
+@bare
+def _bisect(memory: Any, shape: Any, begin: Any, end: Any, bound: Any) -> Any:
+    ring, mask, stride = shape
     while begin < end:
         middle = (begin + end) >> 1
         if memory[ring + (middle & mask) * stride] < bound:
@@ -51,15 +56,15 @@ def seek(memory: Any, shape: Any, begin: Any, end: Any, guess: Any, bound: Any) 
     return begin
 
 
-@bare
+@inner
 def total(memory: Any, where: Any, column: Any, own: Any) -> Any:
     """(number, sum, whether the sum is proved to fit) of a window's values; see `wide.wide_total` for when not."""
     head, _, _, _, _, lo, hi, whole, with_own, _, _ = where
     base, prefix = head + memory[column + lay.C_BASE], memory[column + lay.C_PREFIX]
     n, value, most = hi - lo, 0, memory[memory[column + lay.C_LARGEST]]
     if n > 0:
-        value = before(memory, where, hi, prefix, base + lay.ORIGIN)
-        value -= before(memory, where, lo, prefix, base + lay.ORIGIN)
+        value = before(memory, where, hi, prefix, base + lay.TOTAL)
+        value -= before(memory, where, lo, prefix, base + lay.TOTAL)
     if whole and head > 0:
         n += memory[head + lay.FOLDED]
         value += memory[base + lay.BASE_SUM]
@@ -75,7 +80,7 @@ def squares(memory: Any, where: Any, column: Any, own: Any) -> Any:
     base, word = head + memory[column + lay.C_BASE], memory[column + lay.C_SQUARE]
     high, low = np.uint64(0), np.uint64(0)
     if hi > lo:
-        origin = base + lay.ORIGIN_SQUARE
+        origin = base + lay.TOTAL_SQUARE
         high, low = subtract(
             np.uint64(before(memory, where, hi, word, origin)),
             np.uint64(before(memory, where, hi, word + 1, origin + 1)),
@@ -177,33 +182,63 @@ def since(memory: Any, real: Any, where: Any, slot: Any) -> Any:
     return 0
 
 
+@inner
+def sums(memory: Any, real: Any, where: Any, slot: Any) -> Any:
+    """Sums and means; returns what passed its bits, or 0."""
+    column = memory[slot + lay.K_COLUMN]
+    own = memory[memory[lay.ROW] + memory[column + lay.C_TAPE]]
+    n, value, proved = total(memory, where, column, own)
+    if not proved:
+        return _wide_sums(memory, real, where, slot, own)
+    if n > 0:
+        at, mode = memory[lay.ANSWER] + memory[slot + lay.K_OUT], memory[slot + lay.K_MODE]
+        memory[at + memory[lay.OUTPUTS]] = 1
+        if mode == SUM_INT:
+            memory[at] = value
+        else:
+            number, factor = 1 if mode == SUM_FLOAT else n, real[memory[slot + lay.K_REAL]]
+            real[at] = divide(value, number, memory[slot + lay.K_ODD], factor)
+    return 0
+
+
 @bare
-def sums(memory: Any, real: Any, where: Any, slot: Any, column: Any, own: Any) -> Any:
-    """Sums, means and variances; returns what passed its bits, or 0."""
+def _wide_sums(memory: Any, real: Any, where: Any, slot: Any, own: Any) -> Any:
+    """The same in 128 bits."""
+    at, column = memory[lay.ANSWER] + memory[slot + lay.K_OUT], memory[slot + lay.K_COLUMN]
+    mode = memory[slot + lay.K_MODE]
+    if not wide.have_block(memory, where):
+        return NO_ROOM
+    n, _, _ = total(memory, where, column, own)
+    high, low = wide.wide_total(memory, where, column, own)
+    if n == 0:
+        return 0
+    memory[at + memory[lay.OUTPUTS]] = 1
+    if mode != SUM_INT:
+        odd, factor = memory[slot + lay.K_ODD], real[memory[slot + lay.K_REAL]]
+        real[at] = divide_total(high, low, 1 if mode == SUM_FLOAT else n, odd, factor)
+    elif fits(high, low):
+        memory[at] = np.int64(low)
+    else:
+        return PASSED_SUM
+    return 0
+
+
+@bare
+def deviate(memory: Any, real: Any, where: Any, slot: Any, column: Any, own: Any) -> Any:
+    """Variances and their roots; returns what passed its bits, or 0."""
     at = memory[lay.ANSWER] + memory[slot + lay.K_OUT]
     check = at + memory[lay.OUTPUTS]
-    odd, factor, mode = memory[slot + lay.K_ODD], real[memory[slot + lay.K_REAL]], memory[slot + lay.K_MODE]
     n, value, proved = total(memory, where, column, own)
     high, low = widen(value)
     if not proved:
         if not wide.have_block(memory, where):
             return NO_ROOM
         high, low = wide.wide_total(memory, where, column, own)
-    if memory[slot + lay.K_CODE] == lay.SUMS:
-        if n > 0:
-            memory[check] = 1
-            if mode != SUM_INT:
-                real[at] = divide_total(high, low, 1 if mode == SUM_FLOAT else n, odd, factor)
-            elif fits(high, low):
-                memory[at] = np.int64(low)
-            else:
-                return PASSED_SUM
-        return 0
     most = float(max(memory[memory[column + lay.C_LARGEST]], abs(own) if where[8] else 0))
     if float(n) * most * most >= 1.7e38:
         return PASSED_SQUARES
-    square = squares(memory, where, column, own)
-    real[at], memory[check] = deviation(n, (high, low), square, mode, (odd, factor))
+    square, scale = squares(memory, where, column, own), (memory[slot + lay.K_ODD], real[memory[slot + lay.K_REAL]])
+    real[at], memory[check] = deviation(n, (high, low), square, memory[slot + lay.K_MODE], scale)
     if memory[check] == 2:
         part = memory[lay.ANSWER] + memory[slot + lay.K_PARTS]
         memory[part], memory[part + 1], memory[part + 2] = n, np.int64(high), np.int64(low)
@@ -213,18 +248,14 @@ def sums(memory: Any, real: Any, where: Any, slot: Any, column: Any, own: Any) -
 
 @bare
 def reduce(memory: Any, real: Any, where: Any, slot: Any) -> Any:
-    """One slot of one question; returns 0, or why there is no answer."""
+    """One slot of one question, other than counts and sums; returns 0, or why there is no answer."""
     code, column = memory[slot + lay.K_CODE], memory[slot + lay.K_COLUMN]
     at = memory[lay.ANSWER] + memory[slot + lay.K_OUT]
-    if code == lay.COUNT:
-        head, _, _, _, _, lo, hi, whole, with_own, _, _ = where
-        memory[at] = hi - lo + (memory[head + lay.FOLDED] if whole and head > 0 else 0) + with_own
-        return 0
     if code == lay.SINCE:
         return since(memory, real, where, slot)
     own = memory[memory[lay.ROW] + memory[column + lay.C_TAPE]]
-    if code in (lay.SUMS, lay.DEVIATION):
-        return sums(memory, real, where, slot, column, own)
+    if code == lay.DEVIATION:
+        return deviate(memory, real, where, slot, column, own)
     if code in (lay.MINIMUM, lay.MAXIMUM):
         value, some = extreme(memory, where, column, own, 1 if code == lay.MINIMUM else -1)
         if some:
@@ -245,7 +276,7 @@ def reduce(memory: Any, real: Any, where: Any, slot: Any) -> Any:
     return pick(memory, real, where, slot, column, own)
 
 
-@bare
+@inner
 def ask(memory: Any, real: Any, lane: Any, entity: Any) -> Any:
     """Answer one lane's slots of the row's question; returns 0, the slot that has no answer for
     its bits, or -1 where there is no room to work one out."""
@@ -259,89 +290,54 @@ def ask(memory: Any, real: Any, lane: Any, entity: Any) -> Any:
     mask = memory[lane + lay.L_FILTER]
     asks = memory[row + lay.T_OWN] > 0 and memory[row] == memory[lane + lay.L_SOURCE]
     asks = asks and (mask < 0 or memory[row + mask] > 0)
-    guess = head + lay.GUESSES
+    hi = end
     for span in range(memory[lane + lay.L_SPAN], memory[lane + lay.L_SPANS], lay.SPAN_WORDS):
         width = memory[span + lay.S_WIDTH]
         upper = as_of - memory[span + lay.S_DELAY] + memory[span + lay.S_RIGHT]
-        lo = hi = start
+        lo = start
         if end > start:
-            hi = seek(memory, (ring, size - 1, stride), start, end, memory[guess + 1], upper)
-            memory[guess + 1] = hi
+            if memory[span + lay.S_UPPER] > 0:
+                guess = head + memory[span + lay.S_UPPER]
+                hi = seek(memory, (ring, size - 1, stride), start, end, memory[guess], upper)
+                memory[guess] = hi
             if width >= 0:
+                guess = head + memory[span + lay.S_LOWER]
                 lo = seek(memory, (ring, size - 1, stride), start, hi, memory[guess], upper - width)
                 memory[guess] = lo
-        guess += 2
         if evicted != lay.NEVER and evicted >= (upper - width if width >= 0 else upper):
             missed = True
             continue
         own = asks and memory[span + lay.S_SELF] > 0
         number = (span - memory[lane + lay.L_SPAN]) // lay.SPAN_WORDS
-        where = (head, ring, size, stride, start, lo, hi, np.int64(width < 0), np.int64(own), lane, number)
-        for slot in range(memory[span + lay.S_SLOT], memory[span + lay.S_SLOTS], lay.SLOT_WORDS):
-            why = reduce(memory, real, where, slot)
-            if why == NO_ROOM:
-                return -1
-            if why > MISSED:
-                memory[lay.NEED] = why
-                return slot
-            missed = missed or why == MISSED
+        where = (head, ring, size, stride, end, lo, hi, np.int64(width < 0), np.int64(own), lane, number)
+        fault = answer(memory, real, where, span)
+        if fault > 0 or fault == NO_MEMORY:
+            return fault
+        missed = missed or fault == FLAGGED
     if missed:
         memory[memory[lay.ANSWER] + 2 * memory[lay.OUTPUTS]] = 1
     return 0
 
 
-@bare
-def step(memory: Any, real: Any) -> Any:
-    """Answer and enter the row at hand; returns whether it was done: there may not be memory, or a sum may pass its bits.
-
-    Where there is no memory, `NEED` says how many words it takes, and the row can be taken again; where a sum passed its bits,
-    `FAULT` is its slot.
-    """
-    row = memory[lay.ROW]
-    source, first, last = memory[row], memory[lay.LANES], memory[lay.LANES_END]
-    need = 0
-    for lane in range(first, last, lay.LANE_ROW):
-        entity = memory[row + memory[lane + lay.L_ENTITY]]
-        if source == memory[lane + lay.L_SOURCE] and entity >= 0:
-            need += rings.words_needed(memory, lane, entity)
-    memory[lay.NEED] = need
-    if memory[lay.NEXT] + need > memory.size:
-        return False
-    if memory[row + lay.T_ROW] >= 0:
-        memory[lay.CLOCK] = max(memory[lay.CLOCK], memory[row + lay.T_AS_OF])
-        for lane in range(first, last, lay.LANE_ROW):
-            entity = memory[row + memory[lane + lay.L_ASKED]]
-            fault = ask(memory, real, lane, entity) if entity >= 0 else 0
-            if fault != 0:
-                memory[lay.FAULT] = max(fault, 0)
-                return False
-    for lane in range(first, last, lay.LANE_ROW):
-        entity, mask = memory[row + memory[lane + lay.L_ENTITY]], memory[lane + lay.L_FILTER]
-        if source == memory[lane + lay.L_SOURCE] and entity >= 0 and (mask < 0 or memory[row + mask] > 0):
-            head = rings.find_head(memory, memory[lane + lay.L_RECORD], entity)
-            if head == 0:
-                head = rings.make_head(memory, lane, entity)
-            rings.insert(memory, lane, head, row)
-        rings.sweep(memory, lane)
-    return True
-
-
-@bare
-def run(memory: Any, real: Any, tape: Any, begin: Any, out: Any) -> Any:
-    """Take the rows of the tape from `begin` on; returns the first that was not done (see `step`).
-
-    `out[question]`: values by output line, whether each is valid, whether an evicted event is missed, words of variances.
-    """
-    row, answer, width = memory[lay.ROW], memory[lay.ANSWER], memory[lay.WIDTH]
-    for r in range(begin, tape.shape[0]):
-        for w in range(tape.shape[1]):
-            memory[row + w] = tape[r, w]
-        q = memory[row + lay.T_ROW]
-        if q >= 0:
-            memory[answer : answer + width] = 0
-        if not step(memory, real):
-            return r
-        if q >= 0:
-            for w in range(width):
-                out[q, w] = memory[answer + w]
-    return tape.shape[0]
+@inner
+def answer(memory: Any, real: Any, where: Any, span: Any) -> Any:
+    """All slots of a span; returns 0, the slot that has no answer for its bits, `NO_MEMORY` or `FLAGGED`."""
+    head, _, _, _, _, lo, hi, whole, with_own, _, _ = where
+    count = hi - lo + with_own
+    if whole and head > 0:
+        count += memory[head + lay.FOLDED]
+    found = 0
+    for slot in range(memory[span + lay.S_SLOT], memory[span + lay.S_SLOTS], lay.SLOT_WORDS):
+        code = memory[slot + lay.K_CODE]
+        if code == lay.COUNT:
+            memory[memory[lay.ANSWER] + memory[slot + lay.K_OUT]] = count
+            continue
+        why = sums(memory, real, where, slot) if code == lay.SUMS else reduce(memory, real, where, slot)
+        if why == NO_ROOM:
+            return NO_MEMORY
+        if why > MISSED:
+            memory[lay.NEED] = why
+            return slot
+        if why == MISSED:
+            found = FLAGGED
+    return found

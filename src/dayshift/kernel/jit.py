@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba import njit
+from numba import njit, types
+from numba.core import cgutils
 from numba.core import config as numba_config
 from numba.core.caching import FunctionCache
+from numba.extending import intrinsic
 from numba.misc.appdirs import AppDirs
 
 HERE = Path(__file__).parent
@@ -119,3 +121,28 @@ def kernel(function: Callable[..., Any]) -> Any:
 def bare(function: Callable[..., Any]) -> Any:
     """Compile a function that owns no memory: its arrays are not reference-counted, which can take longer than the work."""
     return _kept(_njit(nogil=True, _nrt=False)(function))
+
+
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a bare function into its callers: for what is done for every row, where a call would cost more than the work."""
+    return _kept(_njit(nogil=True, _nrt=False, forceinline=True)(function))
+
+
+def _prefetch(context: Any, array: Any, at: Any) -> Any:
+    """Tell the processor that the word at `at` of an array will soon be read. It changes nothing, and any place will do."""
+    del context
+    make: Any = cgutils
+    ir, word, byte = make.ir, make.int32_t, make.voidptr_t
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        words = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.bitcast(builder.gep(words.data, [arguments[1]]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = make.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        builder.call(function, [place, word(0), word(3), word(1)])  # to read, to be kept near, memory not code
+        return context.get_dummy_value()
+
+    return types.void(array, at), generate
+
+
+prefetch: Any = intrinsic(_prefetch)

@@ -17,11 +17,13 @@ over. Places in it are offsets. From the front:
 One array, and inside it offsets, is also what makes the kernels fast: nothing else need be passed or counted.
 
 A *head* is one entity of one lane: ring, capacity (a power of two), start and end (counting up for ever; place `i` of a
-ring stands at `i mod capacity`), the largest time of an evicted event, the number of folded events, guesses where each
-span's window begins and ends, and for each column what was folded (`BASE_*`). Once a sum may pass 64 bits, the head
-also has a *wide block*: for each span and column a stretch of places and its sum in 128 bits (`W_*`). A *ring* holds entries in order of
-(time, arrival): time, then per column the value, its prefix sum, that of its square (two words), whichever some
-aggregate needs; behind the entries stand the inner nodes of a segment tree for each extreme.
+ring stands at `i mod capacity`), the largest time of an evicted event, the number of folded events, the wide block;
+guesses where windows end (one for each upper bound that spans have) and begin (one for each span); for each column the
+sums of all entries, and, where some span looks at the whole past, what was folded (`BASE_*`). Once a sum may pass 64
+bits, the head has a *wide block*: for each span and column a stretch of places and its sum in 128 bits (`W_*`). A *ring*
+holds entries in order of (time, arrival): time, then per column the value, the sum of the values before it, that of their
+squares (two words), whichever some aggregate needs; behind the entries stand the inner nodes of a segment tree for each
+extreme. A window's sum is thus the difference of what stands at its two ends, the end of the ring being the head.
 """
 
 from dataclasses import dataclass
@@ -43,16 +45,16 @@ DIRECTORY, DIRECTORY_SIZE, HAND, FLOOR, FREE_HEAD, HELD, FREE_WIDE, FREE_RING, L
 RING, SIZE, START, END, EVICTED, FOLDED, WIDE, GUESSES = 0, 1, 2, 3, 4, 5, 6, 7
 # a span's and column's part of a wide block: the places [low, high) and their sum
 W_LOW, W_HIGH, W_SUM_HIGH, W_SUM, WIDE_WORDS = range(5)
-# a column's part of a head: folded sum (low, high) and squares (high, low); prefixes before the first entry; extremes;
-# time and value of the first event
-BASE_SUM, BASE_SUM_HIGH, BASE_SQUARE, ORIGIN, ORIGIN_SQUARE = 0, 1, 2, 4, 5
+# a column's part of a head, as far as it is needed: the sums before the ring's end; folded sum (low, high) and squares
+# (high, low); extremes; time and value of the first event
+TOTAL, TOTAL_SQUARE, BASE_SUM, BASE_SUM_HIGH, BASE_SQUARE = 0, 1, 3, 4, 5
 BASE_MIN, BASE_MAX, BASE_FIRST_TIME, BASE_FIRST, BASE_WORDS = 7, 8, 9, 10, 11
 
 # words of the tables' rows
 LANE_ROW, SPAN_WORDS, SLOT_WORDS, COLUMN_WORDS = 16, 8, 16, 8
 L_ENTITY, L_SOURCE, L_FILTER, L_SPAN, L_SPANS, L_COLUMN, L_COLUMNS, L_STRIDE, L_TREES = range(9)
-L_HEAD, L_HORIZON, L_KEEP, L_UNBOUNDED, L_RECORD, L_ASKED = range(9, 15)
-S_WIDTH, S_DELAY, S_RIGHT, S_SELF, S_SLOT, S_SLOTS = range(6)
+L_HEAD, L_HORIZON, L_KEEP, L_UNBOUNDED, L_RECORD, L_ASKED, L_GUESSED = range(9, 16)
+S_WIDTH, S_DELAY, S_RIGHT, S_SELF, S_SLOT, S_SLOTS, S_UPPER, S_LOWER = range(8)
 K_CODE, K_COLUMN, K_OUT, K_OUTPUTS, K_ODD, K_MODE, K_REAL, K_COUNT, K_PARTS = range(9)
 C_TAPE, C_VALUE, C_PREFIX, C_SQUARE, C_MIN, C_MAX, C_BASE, C_LARGEST = range(8)
 
@@ -126,20 +128,25 @@ class _Build:
         slots = [plan.slots[each] for each in lane.slots]
         source = plan.series[lane.series].source
         first_column, first_span = len(self.columns), len(self.spans)
-        spans = sorted({slot.span for slot in slots})
+        spans = sorted({slot.span for slot in slots}, key=lambda at: (plan.spans[at].delay, plan.spans[at].right, at))
         names = sorted({slot.reads for slot in slots if slot.reads is not None})
-        stride, trees, head = 1, 0, GUESSES + 2 * len(spans)
+        unbounded = [slot for slot in slots if plan.spans[slot.span].width == NO_WIDTH]
+        uppers = [(plan.spans[span].delay, plan.spans[span].right) for span in spans]
+        stride, trees, head = 1, 0, GUESSES + len(set(uppers)) + len(spans)
         for name in names:
             stride, trees, head = self._column(source, name, slots, (stride, trees, head))
-        for span in spans:
-            self._span(span, [each for each in lane.slots if plan.slots[each].span == span], (names, first_column))
+        lower, upper = GUESSES + len(set(uppers)), GUESSES - 1
+        for at, span in enumerate(spans):
+            new = at == 0 or uppers[at - 1] != uppers[at]
+            upper += new
+            mine = [each for each in lane.slots if plan.slots[each].span == span]
+            self._span(span, mine, (names, first_column), [upper if new else 0, lower + at])
         reach = [plan.spans[span].delay + max(plan.spans[span].width, 0) + 1 for span in spans]
-        unbounded = [slot for slot in slots if plan.spans[slot.span].width == NO_WIDTH]
         keep = [slot.outputs for slot in unbounded if slot.aggregate in ("last", "last_n", "time_since_last")]
         self.lanes.append(
             [T_ENTITIES + lane.series, self.sources.index(source), self._mask(source, lane.reads), first_span, len(self.spans),
              first_column, len(self.columns), stride, trees, head, max(reach), max(keep, default=0), len(unbounded), 0,
-             T_ENTITIES + self.tape.series + lane.series]
+             T_ENTITIES + self.tape.series + lane.series, lower + len(spans)]
         )  # fmt: skip
 
     def _mask(self, source: str, name: str | None) -> int:
@@ -161,9 +168,15 @@ class _Build:
             if code in uses:
                 row[at], trees = trees, trees + 1
         self.columns.append(row)
-        return stride, trees, head + BASE_WORDS
+        return stride, trees, head + self._base(uses, slots)
 
-    def _span(self, number: int, slots: list[int], columns: tuple[list[str], int]) -> None:
+    def _base(self, uses: set[int], slots: list[Slot]) -> int:
+        """How many words a column takes in a head."""
+        if any(self.plan.spans[slot.span].width == NO_WIDTH for slot in slots):
+            return BASE_WORDS
+        return BASE_SUM if DEVIATION in uses else int(SUMS in uses)
+
+    def _span(self, number: int, slots: list[int], columns: tuple[list[str], int], guesses: list[int]) -> None:
         names, first = columns
         first_slot = len(self.slots)
         for each in slots:
@@ -172,7 +185,8 @@ class _Build:
                 -1 if self.plan.slots[each].reads is None else first + names.index(str(self.plan.slots[each].reads)),
             )
         span = self.plan.spans[number]
-        self.spans.append([span.width, span.delay, span.right, span.with_self, first_slot, len(self.slots)])
+        ends = [span.width, span.delay, int(span.right), int(span.with_self), first_slot, len(self.slots)]
+        self.spans.append(ends + guesses)
 
     def _slot(self, number: int, column: int) -> None:
         from dayshift.kernel.slots import MODES, sum_mode

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from dayshift.kernel.jit import kernel
+from dayshift.kernel.jit import bare, inner, kernel
 
 EXACT = 2**53
 """Below this magnitude an integer is a double without loss."""
@@ -123,14 +123,20 @@ def divide_wide(nh: Any, nl: Any, dh: Any, dl: Any) -> Any:
     return math.ldexp(float(np.int64(quotient)), exponent - 52)
 
 
-@kernel
+@bare
+def divide_long(total: Any, count: Any, odd: Any, factor: Any) -> Any:
+    """What `divide` does with numbers that are no doubles."""
+    dh, dl = multiply(np.uint64(count), np.uint64(odd))
+    value = divide_wide(U0, magnitude(total), dh, dl) * factor
+    return -value if total < 0 else value
+
+
+@inner
 def divide(total: Any, count: Any, odd: Any, factor: Any) -> Any:
     """`total / (count * odd) * factor` correctly rounded: int64 by positive int64s; `factor` = 2.0**-exponent."""
     if -EXACT <= total <= EXACT and count < _SMALL and odd < _SMALL and count * odd <= EXACT:
         return (float(total) / float(count * odd)) * factor
-    dh, dl = multiply(np.uint64(count), np.uint64(odd))
-    value = divide_wide(U0, magnitude(total), dh, dl) * factor
-    return -value if total < 0 else value
+    return divide_long(total, count, odd, factor)
 
 
 @kernel

@@ -1,10 +1,12 @@
 """The stream's memory: heads and rings of entities, insertion in order of time, eviction.
 
 An event mostly arrives last and is appended. A late one moves the entries after it by one place, so it costs what it is
-late by. What is older than any window a future question can have (the clock, less the slack, less the lane's longest
+late by. Sums stand in an entry as they were before it, and behind the last one in the head, so that evicting changes none
+of them. What is older than any window a future question can have (the clock, less the slack, less the lane's longest
 reach) is evicted: folded into the head where some window looks at the whole past, dropped where none does. A late
-event older than that is folded at once. Rings double when full and halve when three quarters empty; a hand sweeps over
-the entities, a step a row, so that those that fell silent are evicted too. For `memory` see `layout.py`;
+event older than that is folded at once. A hand sweeps over
+the entities, a step a row, to evict; a full ring is evicted from at once, doubles if that did not help, and halves when
+three quarters empty. For `memory` see `layout.py`;
 `lane`, `column` (`c`), `head`, `ring` and `row` are offsets into it.
 """
 
@@ -14,14 +16,14 @@ import numpy as np
 
 from dayshift.kernel import layout as lay
 from dayshift.kernel import wide
-from dayshift.kernel.jit import bare
+from dayshift.kernel.jit import bare, inner
 from dayshift.kernel.numbers import add, magnitude, multiply
 
 SMALLEST_RING = 4
 FIRST_DIRECTORY = 64
 
 
-@bare
+@inner
 def words_needed(memory: Any, lane: Any, entity: Any) -> Any:
     """How many free words an insertion may take."""
     record = memory[lane + lay.L_RECORD]
@@ -36,7 +38,7 @@ def words_needed(memory: Any, lane: Any, entity: Any) -> Any:
     return 2 * memory[head + lay.SIZE] * unit if full else 0
 
 
-@bare
+@inner
 def find_head(memory: Any, record: Any, entity: Any) -> Any:
     """Where an entity's head is; 0 where there is none."""
     if entity >= memory[record + lay.DIRECTORY_SIZE]:
@@ -159,6 +161,18 @@ def fold(memory: Any, column: Any, base: Any, fresh: Any, time: Any, value: Any)
 
 
 @bare
+def _value(memory: Any, c: Any, head: Any, stride: Any, place: Any) -> Any:
+    """The value of a column in an entry: as it stands there, or by how much it raised the sums."""
+    ring, mask = memory[head + lay.RING], memory[head + lay.SIZE] - 1
+    entry, at, prefix = ring + (place & mask) * stride, memory[c + lay.C_VALUE], memory[c + lay.C_PREFIX]
+    if at >= 0:
+        return memory[entry + at]
+    if place + 1 == memory[head + lay.END]:
+        return memory[head + memory[c + lay.C_BASE] + lay.TOTAL] - memory[entry + prefix]
+    return memory[ring + ((place + 1) & mask) * stride + prefix] - memory[entry + prefix]
+
+
+@bare
 def evict(memory: Any, lane: Any, head: Any) -> None:
     """Drop or fold what no future question can see, and halve a ring that has become too wide."""
     cutoff = memory[lay.CLOCK] - memory[lay.SLACK] - memory[lane + lay.L_HORIZON]
@@ -174,20 +188,12 @@ def evict(memory: Any, lane: Any, head: Any) -> None:
             break
         entry = ring + (start & (size - 1)) * stride
         for c in range(memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS], lay.COLUMN_WORDS):
-            base, prefix = head + memory[c + lay.C_BASE], memory[c + lay.C_PREFIX]
-            if memory[head + lay.WIDE] > 0 and prefix >= 0:
+            if memory[head + lay.WIDE] > 0 and memory[c + lay.C_PREFIX] >= 0:
                 number = (c - memory[lane + lay.L_COLUMN]) // lay.COLUMN_WORDS
-                value = memory[entry + prefix] - memory[base + lay.ORIGIN]
-                wide.left(memory, lane, head, number, start, value)
+                wide.left(memory, lane, head, number, start, _value(memory, c, head, stride, start))
             if unbounded:
-                at = memory[c + lay.C_VALUE]
-                value = memory[entry + at] if at >= 0 else memory[entry + prefix] - memory[base + lay.ORIGIN]
-                fold(memory, c, base, memory[head + lay.FOLDED] == 0, memory[entry], value)
-            if prefix >= 0:
-                memory[base + lay.ORIGIN] = memory[entry + prefix]
-            if memory[c + lay.C_SQUARE] >= 0:
-                memory[base + lay.ORIGIN_SQUARE] = memory[entry + memory[c + lay.C_SQUARE]]
-                memory[base + lay.ORIGIN_SQUARE + 1] = memory[entry + memory[c + lay.C_SQUARE] + 1]
+                value = _value(memory, c, head, stride, start)
+                fold(memory, c, head + memory[c + lay.C_BASE], memory[head + lay.FOLDED] == 0, memory[entry], value)
         memory[head + lay.EVICTED] = max(memory[head + lay.EVICTED], memory[entry])
         memory[head + lay.FOLDED] += unbounded
         start += 1
@@ -199,7 +205,7 @@ def evict(memory: Any, lane: Any, head: Any) -> None:
             _resize(memory, lane, head, size >> 1)
 
 
-@bare
+@inner
 def sweep(memory: Any, lane: Any) -> None:
     """Evict from the next entity of the lane's directory, and forget it when nothing is left to know."""
     record = memory[lane + lay.L_RECORD]
@@ -213,17 +219,29 @@ def sweep(memory: Any, lane: Any) -> None:
     head = memory[at]
     if head == 0:
         return
-    evict(memory, lane, head)
+    start = memory[head + lay.START]
+    if start < memory[head + lay.END]:
+        first = memory[head + lay.RING] + (start & (memory[head + lay.SIZE] - 1)) * memory[lane + lay.L_STRIDE]
+        if memory[first] >= memory[lay.CLOCK] - memory[lay.SLACK] - memory[lane + lay.L_HORIZON]:
+            return
+        evict(memory, lane, head)
     if memory[lane + lay.L_UNBOUNDED] == 0 and memory[head + lay.START] == memory[head + lay.END]:
-        memory[record + lay.FLOOR] = max(memory[record + lay.FLOOR], memory[head + lay.EVICTED])
-        _give_ring(memory, lane, memory[head + lay.RING], memory[head + lay.SIZE])
-        wide.give_block(memory, lane, head)
-        memory[head] = memory[record + lay.FREE_HEAD]
-        memory[record + lay.FREE_HEAD] = head
+        _forget(memory, lane, head)
         memory[at] = 0
 
 
 @bare
+def _forget(memory: Any, lane: Any, head: Any) -> None:
+    """Keep what belonged to a head for others, and of itself the largest time of what was evicted."""
+    record = memory[lane + lay.L_RECORD]
+    memory[record + lay.FLOOR] = max(memory[record + lay.FLOOR], memory[head + lay.EVICTED])
+    _give_ring(memory, lane, memory[head + lay.RING], memory[head + lay.SIZE])
+    wide.give_block(memory, lane, head)
+    memory[head] = memory[record + lay.FREE_HEAD]
+    memory[record + lay.FREE_HEAD] = head
+
+
+@inner
 def insert(memory: Any, lane: Any, head: Any, row: Any) -> None:
     """Enter an event, given as a row of the tape in memory, into its entity's ring, after all that happened before it or with it.
 
@@ -231,75 +249,99 @@ def insert(memory: Any, lane: Any, head: Any, row: Any) -> None:
     of the same time is left.
     """
     time, stride = memory[row + lay.T_TIME], memory[lane + lay.L_STRIDE]
-    evict(memory, lane, head)
+    if memory[head + lay.END] - memory[head + lay.START] == memory[head + lay.SIZE]:
+        evict(memory, lane, head)
     first, last = memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS]
     for c in range(first, last, lay.COLUMN_WORDS):
         at = memory[c + lay.C_LARGEST]
         memory[at] = max(memory[at], abs(memory[row + memory[c + lay.C_TAPE]]))
     start, end, evicted = memory[head + lay.START], memory[head + lay.END], memory[head + lay.EVICTED]
-    ring, size = memory[head + lay.RING], memory[head + lay.SIZE]
+    ring, mask = memory[head + lay.RING], memory[head + lay.SIZE] - 1
     if (
         evicted != lay.NEVER
         and time <= evicted
-        and (time < evicted or start == end or memory[ring + (start & (size - 1)) * stride] > evicted)
+        and (time < evicted or start == end or memory[ring + (start & mask) * stride] > evicted)
     ):
-        if memory[lane + lay.L_UNBOUNDED] > 0:
-            for c in range(first, last, lay.COLUMN_WORDS):
-                value = memory[row + memory[c + lay.C_TAPE]]
-                fold(memory, c, head + memory[c + lay.C_BASE], memory[head + lay.FOLDED] == 0, time, value)
-            memory[head + lay.FOLDED] += 1
+        _fold_late(memory, lane, head, row)
         return
-    if end - start == size:
-        _resize(memory, lane, head, 2 * size)
-        ring, size = memory[head + lay.RING], memory[head + lay.SIZE]
-    place = end
-    while place > start and memory[ring + ((place - 1) & (size - 1)) * stride] > time:
-        place -= 1
+    if end - start > mask:
+        _resize(memory, lane, head, 2 * mask + 2)
+        ring, mask = memory[head + lay.RING], 2 * mask + 1
     memory[head + lay.END] = end + 1
-    if place < end and memory[head + lay.WIDE] > 0:
-        wide.entered(memory, lane, head, place, row)
     memory[memory[lane + lay.L_RECORD] + lay.HELD] += 1
-    for i in range(end, place, -1):
-        source, target = ring + ((i - 1) & (size - 1)) * stride, ring + (i & (size - 1)) * stride
-        for w in range(stride):
-            memory[target + w] = memory[source + w]
-    entry, before = ring + (place & (size - 1)) * stride, ring + ((place - 1) & (size - 1)) * stride
+    if end > start and memory[ring + ((end - 1) & mask) * stride] > time:
+        _put_in(memory, lane, head, row)
+        return
+    entry = ring + (end & mask) * stride
     memory[entry] = time
     for c in range(first, last, lay.COLUMN_WORDS):
-        _write(memory, c, (head, entry, before if place > start else 0), memory[row + memory[c + lay.C_TAPE]])
-        for i in range(place + 1, end + 1):
-            _raise(memory, c, ring + (i & (size - 1)) * stride, memory[row + memory[c + lay.C_TAPE]])
+        base = head + memory[c + lay.C_BASE]
+        value = memory[row + memory[c + lay.C_TAPE]]
+        _write(memory, c, entry, base + lay.TOTAL, base + lay.TOTAL_SQUARE, value)
+        _raise(memory, c, base + lay.TOTAL, base + lay.TOTAL_SQUARE, value)
     if memory[lane + lay.L_TREES] > 0:
-        for i in range(place, end + 1):
-            touch_trees(memory, lane, head, i)
+        touch_trees(memory, lane, head, end)
 
 
 @bare
-def _write(memory: Any, c: Any, at: Any, value: Any) -> None:
-    """A column's words of a new entry; `at` = (head, entry, the entry before or 0)."""
-    head, entry, before = at
-    base = head + memory[c + lay.C_BASE]
+def _fold_late(memory: Any, lane: Any, head: Any, row: Any) -> None:
+    """Count an event that is older than the evicted ones among them."""
+    if memory[lane + lay.L_UNBOUNDED] > 0:
+        time, fresh = memory[row + lay.T_TIME], memory[head + lay.FOLDED] == 0
+        for c in range(memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS], lay.COLUMN_WORDS):
+            fold(memory, c, head + memory[c + lay.C_BASE], fresh, time, memory[row + memory[c + lay.C_TAPE]])
+        memory[head + lay.FOLDED] += 1
+
+
+@bare
+def _put_in(memory: Any, lane: Any, head: Any, row: Any) -> None:
+    """Enter an event before others, for which the ring has already grown by a place."""
+    time, stride = memory[row + lay.T_TIME], memory[lane + lay.L_STRIDE]
+    ring, mask = memory[head + lay.RING], memory[head + lay.SIZE] - 1
+    start, last = memory[head + lay.START], memory[head + lay.END] - 1
+    place = last
+    while place > start and memory[ring + ((place - 1) & mask) * stride] > time:
+        place -= 1
+    if memory[head + lay.WIDE] > 0:
+        wide.entered(memory, lane, head, place, row)
+    for i in range(last, place, -1):
+        source, target = ring + ((i - 1) & mask) * stride, ring + (i & mask) * stride
+        for w in range(stride):
+            memory[target + w] = memory[source + w]
+    entry, after = ring + (place & mask) * stride, ring + ((place + 1) & mask) * stride
+    memory[entry] = time
+    for c in range(memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS], lay.COLUMN_WORDS):
+        base, value = head + memory[c + lay.C_BASE], memory[row + memory[c + lay.C_TAPE]]
+        prefix, square = memory[c + lay.C_PREFIX], memory[c + lay.C_SQUARE]
+        _write(memory, c, entry, after + prefix, after + square, value)
+        for i in range(place + 1, last + 1):
+            later = ring + (i & mask) * stride
+            _raise(memory, c, later + prefix, later + square, value)
+        _raise(memory, c, base + lay.TOTAL, base + lay.TOTAL_SQUARE, value)
+    if memory[lane + lay.L_TREES] > 0:
+        for i in range(place, last + 1):
+            touch_trees(memory, lane, head, i)
+
+
+@inner
+def _write(memory: Any, c: Any, entry: Any, total: Any, squares: Any, value: Any) -> None:
+    """A column's words of a new entry; `total` and `squares` are where the sums before it stand."""
     if memory[c + lay.C_VALUE] >= 0:
         memory[entry + memory[c + lay.C_VALUE]] = value
     prefix, square = memory[c + lay.C_PREFIX], memory[c + lay.C_SQUARE]
     if prefix >= 0:
-        memory[entry + prefix] = value + (memory[before + prefix] if before else memory[base + lay.ORIGIN])
+        memory[entry + prefix] = memory[total]
     if square >= 0:
-        old = before + square if before else base + lay.ORIGIN_SQUARE
-        a = magnitude(value)
-        qh, ql = multiply(a, a)
-        qh, ql = add(np.uint64(memory[old]), np.uint64(memory[old + 1]), qh, ql)
-        memory[entry + square], memory[entry + square + 1] = np.int64(qh), np.int64(ql)
+        memory[entry + square], memory[entry + square + 1] = memory[squares], memory[squares + 1]
 
 
-@bare
-def _raise(memory: Any, c: Any, entry: Any, value: Any) -> None:
-    """Let the prefix sums of a later entry count one more value."""
-    prefix, square = memory[c + lay.C_PREFIX], memory[c + lay.C_SQUARE]
-    if prefix >= 0:
-        memory[entry + prefix] += value
-    if square >= 0:
+@inner
+def _raise(memory: Any, c: Any, total: Any, squares: Any, value: Any) -> None:
+    """Let the sums that stand at `total` and `squares` count one more value."""
+    if memory[c + lay.C_PREFIX] >= 0:
+        memory[total] += value
+    if memory[c + lay.C_SQUARE] >= 0:
         a = magnitude(value)
         qh, ql = multiply(a, a)
-        qh, ql = add(np.uint64(memory[entry + square]), np.uint64(memory[entry + square + 1]), qh, ql)
-        memory[entry + square], memory[entry + square + 1] = np.int64(qh), np.int64(ql)
+        qh, ql = add(np.uint64(memory[squares]), np.uint64(memory[squares + 1]), qh, ql)
+        memory[squares], memory[squares + 1] = np.int64(qh), np.int64(ql)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dayshift.diagnostics import Bug, Refused
-from dayshift.kernel import asks, folds, numbers
+from dayshift.kernel import asks, folds, numbers, steps
 from dayshift.kernel import layout as lay
 from dayshift.kernel.arrays import Answer, Events, Questions
 from dayshift.kernel.finish import finish
@@ -24,7 +24,7 @@ from dayshift.kernel.slots import MODES, NULLABLE_NOT, refuse_squares, refuse_su
 from dayshift.kernel.tape import write_tape
 
 MAGIC = b"DAYSHIFT-STATE"
-VERSION = 2
+VERSION = 3
 _HEAD = struct.Struct("<14sH32s32sq")
 _WORDS_AT_FIRST = 4096
 _HINT = "rebuild the state from the log"
@@ -74,7 +74,7 @@ class State:
 
     @property
     def memory(self) -> tuple[Any, Any]:
-        """The state's words, as integers and as doubles: what `asks.run` works on."""
+        """The state's words, as integers and as doubles: what `steps.run` works on."""
         return self._memory, self._real
 
     def advance(self, events: Mapping[str, Events], questions: Questions) -> list[Answer]:
@@ -91,16 +91,16 @@ class State:
         return self._finish(self.run(tape, questions.time.size))
 
     def run(self, tape: Any, asked: int) -> Any:
-        """Take rows as `tape.write_tape` makes them; the answers as `asks.run` gives them, a row a question."""
+        """Take rows as `tape.write_tape` makes them; the answers as `steps.run` gives them, a row a question."""
         if self._spoiled:
             raise Bug("DS503", "the state was left by an error and cannot go on", hint="restore it from what was saved")
         out = np.empty((asked, int(self._memory[lay.WIDTH])), np.int64)
-        done = asks.run(self._memory, self._real, tape, 0, out)
+        done = steps.run(self._memory, self._real, tape, 0, out)
         while done < tape.shape[0]:
             if self._memory[lay.FAULT]:
                 self._refuse()
             self._keep(self._memory, int(self._memory[lay.NEED]))
-            done = asks.run(self._memory, self._real, tape, done, out)
+            done = steps.run(self._memory, self._real, tape, done, out)
         return out
 
     def _keep(self, words: Any, need: int = 0) -> None:

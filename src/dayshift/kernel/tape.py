@@ -1,4 +1,4 @@
-"""A micro-batch as one table of integers in the order of the log: what `asks.run` reads row by row.
+"""A micro-batch as one table of integers in the order of the log: what `steps.run` reads row by row.
 
 A question that an event asks shares the event's row; another question has a row of its own, before the event at its
 position. See `layout.py` for the words of a row.

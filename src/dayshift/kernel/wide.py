@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from dayshift.kernel import layout as lay
-from dayshift.kernel.jit import bare
+from dayshift.kernel.jit import bare, inner
 from dayshift.kernel.numbers import add, subtract, widen
 
 
-@bare
-def before(memory: Any, where: Any, place: Any, word: Any, origin: Any) -> Any:
-    """A prefix's value (its `word` in an entry) before a place; `origin` is where it stands for the first place."""
+@inner
+def before(memory: Any, where: Any, place: Any, word: Any, total: Any) -> Any:
+    """The sum of what stands before a place: a word of its entry; at the ring's end, what stands at `total`."""
     if place == where[4]:
-        return memory[origin]
-    return memory[where[1] + ((place - 1) & (where[2] - 1)) * where[3] + word]
+        return memory[total]
+    return memory[where[1] + (place & (where[2] - 1)) * where[3] + word]
 
 
 @bare
@@ -74,20 +74,19 @@ def _change(memory: Any, at: Any, value: Any, by: Any) -> None:
 
 @bare
 def _value(memory: Any, where: Any, column: Any, place: Any) -> Any:
-    prefix = memory[column + lay.C_PREFIX]
-    now = memory[where[1] + (place & (where[2] - 1)) * where[3] + prefix]
-    return now - before(memory, where, place, prefix, where[0] + memory[column + lay.C_BASE] + lay.ORIGIN)
+    prefix, total = memory[column + lay.C_PREFIX], where[0] + memory[column + lay.C_BASE] + lay.TOTAL
+    return before(memory, where, place + 1, prefix, total) - before(memory, where, place, prefix, total)
 
 
 @bare
 def wide_total(memory: Any, where: Any, column: Any, own: Any) -> Any:
     """The sum of a window's values in 128 bits; the head has a block."""
-    head, _, _, _, start, lo, hi, whole, with_own, lane, span = where
+    head, _, _, _, _, lo, hi, whole, with_own, lane, span = where
     high, low = np.uint64(0), np.uint64(0)
     if head > 0:
         at = memory[head + lay.WIDE] + _offset(memory, lane, span, column)
         first, last = memory[at + lay.W_LOW], memory[at + lay.W_HIGH]
-        if first < start or last <= lo or first >= hi:
+        if first < memory[head + lay.START] or last <= lo or first >= hi:
             first = last = lo
             memory[at + lay.W_SUM_HIGH] = memory[at + lay.W_SUM] = 0
         while last < hi:
