@@ -9,6 +9,7 @@ Found = dict[str, Any]
 CAPABILITIES = ("retraining", "fresh features", "hourly features", "faster labels")
 TITLES = {
     "calm": "calm",
+    "expanding": "calm, trained on all history",
     "cold_start": "calm after a cold start",
     "shuffled_payments": "real payments, days shuffled",
     "slow_drift": "slow drift",
@@ -21,8 +22,9 @@ VERDICTS = ("needed", "undecided", "not needed")
 
 def tables(found: list[Found]) -> str:
     """Everything that is shown."""
-    main = [one for one in found if one["job"]["group"] == "main"]
-    parts = ["### Verdicts", _verdicts(main), "### Calm worlds, by what is predicted with what", _calm(main)]
+    everything = [one for one in found if one["job"]["group"] == "main"]
+    main = [one for one in everything if one["job"]["window"]]
+    parts = ["### Verdicts", _verdicts(everything), "### Calm worlds, by what is predicted with what", _calm(main)]
     parts += ["### Intervals", _coverage(main), "### How large an effect must be", _effects(found)]
     parts += ["### How long a history must be", _lengths(found)]
     return "\n\n".join(part for part in parts if part)
@@ -70,7 +72,7 @@ def _relative(worlds: list[Found], capability: str) -> float | None:
 def _verdicts(main: list[Found]) -> str:
     rows = []
     for kind, title in TITLES.items():
-        worlds = [one for one in main if one["job"]["kind"] == kind]
+        worlds = [one for one in main if _kind(one) == kind]
         for capability in CAPABILITIES if worlds else ():
             counts = _count(worlds, capability)
             if not sum(counts):
@@ -78,6 +80,10 @@ def _verdicts(main: list[Found]) -> str:
             true = _relative(worlds, capability)
             rows.append((title, len(worlds), capability, "unknown" if true is None else f"{true:.1f}", *counts))
     return _table(("world", "worlds", "capability", "true gain ÷ smallest that matters", *VERDICTS), rows)
+
+
+def _kind(one: Found) -> str:
+    return str(one["job"]["kind"]) if one["job"]["window"] else "expanding"
 
 
 def _calm(main: list[Found]) -> str:

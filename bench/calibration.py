@@ -42,6 +42,7 @@ class Job:
     kind: str
     seed: int
     chosen: dict[str, float] = field(default_factory=dict)
+    window: str | None = "28d"
 
     @property
     def name(self) -> str:
@@ -60,6 +61,7 @@ def jobs(given: argparse.Namespace) -> Iterator[Job]:
         ("bursts", given.bursts),
     ):
         yield from (Job("main", kind, seed) for seed in range(count))
+    yield from (Job("main", "calm", seed, window=None) for seed in range(given.expanding))
     for kind, (name, sizes) in EFFECTS.items():
         yield from (Job("effect", kind, 1000 + seed, {name: size}) for size in sizes for seed in range(given.power))
     for weeks in LENGTHS:
@@ -74,16 +76,18 @@ def advised(job: Job) -> dict[str, Any]:
     """One world through the adviser: verdicts, gains and truth by capability."""
     from dayshift.adviser.history import read_history
     from dayshift.adviser.run import CADENCE, FRESH, LABELS, AdviseRequest, advise
+    from dayshift.definition.settings import Settings
 
     pipeline, log, truth = _world(job)
     begun = time.process_time()
     history = read_history(pipeline, log, threads=1)
     questions = frozenset((FRESH, LABELS, CADENCE))
-    request = AdviseRequest(history.known_until_us, workers=0, seconds=float("inf"), questions=questions)
+    settings = Settings.model_validate({"train": {"window": job.window}} if job.window else {})
+    request = AdviseRequest(history.known_until_us, settings, workers=0, seconds=float("inf"), questions=questions)
     advice = advise(history, request)
     found = {"job": asdict(job), "cpu_s": round(time.process_time() - begun, 2), "capabilities": {}}
     if advice.stopped_by:
-        return {**found, "stopped": [asdict(one) for one in advice.stopped_by]}
+        return {**found, "stopped": [asdict(one) for one in advice.stopped_by], "contrasts": []}
     delta = advice.skill.delta if advice.skill else None
     found |= {"delta": delta, "skill": advice.skill.value - advice.skill.floor if advice.skill else None}
     names = {
@@ -126,7 +130,7 @@ def _contrasts(advice: Any, truth: Any) -> Iterator[dict[str, Any]]:
     found += [advice.cadence.finding] if advice.cadence is not None else []
     for finding in found:
         zero = truth("faster labels") == 0 and finding.name.startswith("label_delay.")
-        true = 0.0 if zero else known.get(finding.name, truth("retraining") if "cadence" in finding.name else None)
+        true = 0.0 if zero else known.get(finding.name, truth("retraining") if finding.name == "retraining" else None)
         gain = finding.gain
         ends = None if gain is None else [gain.mean, gain.low, gain.high]
         yield {"name": finding.name, "verdict": finding.verdict, "gain": ends, "truth": true}
@@ -161,7 +165,7 @@ def run(wanted: list[Job], results: Path | None, workers: int) -> list[dict[str,
 
 def figures(found: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The last line."""
-    main = [one for one in found if one["job"]["group"] == "main"]
+    main = [one for one in found if one["job"]["group"] == "main" and one["job"]["window"]]
     kinds = {kind: [one for one in main if one["job"]["kind"] == kind] for kind in ("calm", *EFFECTS)}
     calm = kinds["calm"]
     return {
@@ -189,6 +193,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calm", type=int, default=200)
     parser.add_argument("--cold", type=int, default=20)
+    parser.add_argument("--expanding", type=int, default=20, help="calm worlds that are trained on all history")
     parser.add_argument("--shuffled", type=int, default=10, help="real payments with their days shuffled")
     for name in ("--drift", "--jumps", "--bursts"):
         parser.add_argument(name, type=int, default=50)
