@@ -71,6 +71,11 @@ class Stage:
         return self.sub[self.rows]
 
     @cached_property
+    def keys(self) -> dict[str, pl.Series] | None:
+        """The question's columns by which windows are kept, for all questions; None where they cannot be had."""
+        return _keys(self)
+
+    @cached_property
     def clean_metric(self) -> Floats:
         """The metric of each window as it was: float64[start, 7]."""
         return judged(self, self.running.prediction[self.rows])
@@ -129,7 +134,7 @@ def faults_of(stage: Stage) -> tuple[Injected, ...]:
     if group and set(group) != set(joined):
         found.append(Injected(f"all features of {name} 0", group, _zero(group)))
     windows = tuple(c for f in pipeline.window_features for c in f.columns if c in here)
-    if windows and _keys(stage) is not None:
+    if windows and stage.keys is not None:
         found.append(Injected(f"features frozen for {FROZEN_DAYS} days", windows, _frozen))
     if number is not None:
         nulls = _nulls(number, 0.0 if not _takes_nulls(stage, number) else None)
@@ -229,7 +234,6 @@ def _takes_nulls(stage: Stage, name: str) -> bool:
 
 
 def _keys(stage: Stage) -> dict[str, pl.Series] | None:
-    """The question's columns by which windows are kept, for all questions; None where they cannot be had."""
     history, wanted = stage.history, {asked for f in stage.history.pipeline.window_features for _, asked in f.keys}
     absent = [name for name in sorted(wanted) if name not in history.questions.columns]
     found = {name: history.questions[name] for name in wanted if name not in absent}
@@ -238,13 +242,15 @@ def _keys(stage: Stage) -> dict[str, pl.Series] | None:
     asker, log = history.pipeline.asker, getattr(history, "log", None)
     if log is None or not set(absent) <= set(asker.columns):
         return None
-    wide = sort_log(read(log, asker, list(dict.fromkeys([*order_columns(asker), *absent]))).collect(), asker)
+    wide = sort_log(
+        read(log, asker, list(dict.fromkeys([*order_columns(asker), *absent]))).collect(engine="streaming"), asker
+    )
     return {**found, **{name: wide[name] for name in absent}} if wide.height == history.as_of.size else None
 
 
 def _frozen(frame: pl.DataFrame, stage: Stage) -> pl.DataFrame:
     """Each window feature as it last stood in a question of the same key before the fault week; null without one."""
-    keys = _keys(stage) or {}
+    keys = stage.keys or {}
     groups: dict[tuple[str, ...], list[str]] = {}
     for feature in stage.history.pipeline.window_features:
         asked = tuple(name for _, name in feature.keys)

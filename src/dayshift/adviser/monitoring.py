@@ -225,12 +225,14 @@ def _typical(days: Floats) -> float | None:
     return middle if math.isfinite(middle) else None
 
 
+def _late(fault: Fault) -> float:
+    """Days until labels show a fault; 30 at most."""
+    return UNSEEN_DAYS if fault.days_labels is None else min(fault.days_labels, UNSEEN_DAYS)
+
+
 def _saved(fault: Fault) -> float:
-    """Days that a fault is found sooner by the chosen rule than by labels; 30 days at most."""
-    if fault.days_nightly is None:
-        return 0.0
-    late = UNSEEN_DAYS if fault.days_labels is None else min(fault.days_labels, UNSEEN_DAYS)
-    return max(late - fault.days_nightly, 0.0)
+    """Days that a fault is found sooner by the chosen rule than by labels."""
+    return 0.0 if fault.days_nightly is None else max(_late(fault) - fault.days_nightly, 0.0)
 
 
 def _days_saved(faults: Sequence[Fault]) -> float | None:
@@ -238,28 +240,35 @@ def _days_saved(faults: Sequence[Fault]) -> float | None:
 
 
 def _finding(found: Monitoring, outcomes: Sequence[Outcome], starts: Any, options: MonitoringOptions) -> Finding:
-    saved: Gain | None = None
-    if outcomes and len(starts) > 1:
-        weekly = np.mean([o.loss * _saved(f) for o, f in zip(outcomes, found.faults, strict=True)], axis=0)
-        saved = gain(weekly[None, :], starts)
     delta = EXPOSURES * options.delta
-    if saved is None:
+    saved = _a_fault(outcomes, [_saved(one) for one in found.faults], starts)
+    exposed = _a_fault(outcomes, [_late(one) for one in found.faults], starts)
+    if saved is None or exposed is None:
         return Finding("monitoring", "monitoring was not measured", None, delta, UNDECIDED, found.reasons)
-    chosen = next((one for one in found.detectors if one.chosen), None)
-    reasons = list(found.reasons)
-    if chosen is None:
+    reasons, kind = list(found.reasons), "light monitoring"
+    if not any(one.chosen for one in found.detectors):
         reasons.append(f"no alarm rule keeps {options.budget:g} false alarms in 30 days and finds a fault")
-    verdict = NEEDED if saved.low >= delta else NOT_NEEDED if saved.high < delta else UNDECIDED
-    kind = "light monitoring"
+    verdict = NEEDED if saved.low >= delta else UNDECIDED
+    if exposed.high < delta:
+        verdict = NOT_NEEDED
+    elif saved.high < delta:
+        reasons.append("faults may cost enough, but no rule within the alarm budget finds those that do")
     if options.cost is not None and options.worth is not None:
         verdict, why = _by_price(replace(found, finding=Finding("", "", saved, delta, verdict)), options)
-        reasons += why
-        kind = "monitoring"
+        reasons, kind = [*found.reasons, *why], "monitoring"
     title = (
         f"{kind} finds a fault {found.exposure_days or 0:.1f} days before labels do, which saves "
         f"{saved.mean:.3g} [{saved.low:.3g}, {saved.high:.3g}] of the metric times days a fault"
     )
     return Finding("monitoring", title, saved, delta, UNDECIDED if reasons else verdict, tuple(reasons))
+
+
+def _a_fault(outcomes: Sequence[Outcome], days: Sequence[float], starts: Any) -> Gain | None:
+    """Loss times these days, the mean over faults, week by week."""
+    if not outcomes or len(starts) < 2:
+        return None
+    weekly = np.mean([one.loss * long for one, long in zip(outcomes, days, strict=True)], axis=0)
+    return gain(weekly[None, :], starts)
 
 
 def _by_price(found: Monitoring, options: MonitoringOptions) -> tuple[str, list[str]]:

@@ -20,9 +20,14 @@ from dayshift.lifecycle.monitor import FEWEST, LATEST, PAST, Observation, monito
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-PSI, KS, WASSERSTEIN, CHI2, NULLS = (KINDS.index(kind) for kind in KINDS)
+PSI, KS, WASSERSTEIN, CHI2, NULLS, REPEATS, OUTSIDE = (KINDS.index(kind) for kind in KINDS)
 OWN_PAST, OWN_KINDS = "own past, 2 of 3 windows", ("drift", "nulls", "rows", "prediction")
-CALM_PSI, CALM_WASSERSTEIN, LIVE = "PSI, limit of own calm days", "Wasserstein, limit of own calm days", "live"
+CALM_PSI, CALM_WASSERSTEIN, REPEATED, RANGES = (
+    "PSI, limit of own calm days",
+    "Wasserstein, limit of own calm days",
+    "repeated value, limit of own calm days",
+    "values out of range, limit of own calm days",
+)
 POISSON = "rows, 3 Poisson deviations"
 CUSUM = "CUSUM on accuracy, false alarm a year"
 _SIGNIFICANT = -math.log10(0.05)
@@ -92,7 +97,8 @@ def calibrated(distances: Floats, calm: Bools, budget: float) -> list[Callable[[
     """
     usual = usual_of(distances, calm)
     made = []
-    for name, kind in ((CALM_PSI, PSI), (CALM_WASSERSTEIN, WASSERSTEIN)):
+    kinds = {CALM_PSI: PSI, CALM_WASSERSTEIN: WASSERSTEIN, REPEATED: REPEATS, RANGES: OUTSIDE}
+    for name, kind in kinds.items():
         score = greatest(distances[kind] / usual[kind][:, None])
         limit = conformal_limit(score[calm], budget / 30 / 2)
         made.append(_relative(name, kind, usual[kind], limit))

@@ -19,7 +19,7 @@ from dayshift.lifecycle.monitor import FEWEST, LATEST
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 REFERENCE_DAYS, CELLS, BINS, FEW_VALUES = 28, 256, 10, 12
-KINDS = ("psi", "ks", "wasserstein", "chi2", "nulls")
+KINDS = ("psi", "ks", "wasserstein", "chi2", "nulls", "repeats", "outside")
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ def references(counts: Floats) -> Floats:
 
 
 def distances(column: Column, reference: Floats, window: Floats) -> Floats:
-    """The distances [kind, window] of counts [window, cell]: PSI, KS p, Wasserstein, chi-square p, p of the share of nulls.
+    """The distances [kind, window] of counts [window, cell]: PSI, KS p, Wasserstein, chi-square p, p of the share of nulls,
+    how much the window repeats itself, 1 / (1 - share of its fullest cell), and the share of its values outside the range of
+    the reference (and one more).
 
     NaN where the reference or the window is empty, or the kind does not apply; an absent p value is 1.
     """
@@ -136,6 +138,13 @@ def distances(column: Column, reference: Floats, window: Floats) -> Floats:
         out[1] = np.where(full, ks_p(then, there), np.nan)
         points = np.append(column.grid, column.grid[-1])
         out[2] = np.where(full, wasserstein(then, there, points), np.nan)
+    rows = there.sum(-1)
+    other = 1 - there.max(-1) / np.maximum(rows, 1)
+    out[5] = np.where(known & (rows >= FEW_VALUES), 1 / np.maximum(other, 0.5 / np.maximum(rows, 1)), np.nan)
+    below = np.cumsum(then, -1) == 0
+    above = np.cumsum(then[:, ::-1], -1)[:, ::-1] == 0
+    beyond = (there * (below | above)).sum(-1)
+    out[6] = np.where(full, (beyond + 1) / np.maximum(rows, 1), np.nan)
     nulls = np.stack([window[:, -1], there.sum(-1)], -1)
     usual = np.stack([reference[:, -1], then.sum(-1)], -1)
     out[4] = np.where(known, chi2_p(usual, nulls), np.nan)

@@ -113,13 +113,18 @@ def observe(
             column = column.fill_nan(None)
         nulls[name] = column.null_count() / features.height if features.height else 0.0
         if column.dtype.is_numeric() or column.dtype == pl.Boolean:
-            values = column.drop_nulls().cast(pl.Float64).to_numpy()
-            if len(values) >= _FEWEST_VALUES:
-                quantiles[name] = tuple(np.quantile(values, _GRID).tolist())
+            known = quantiles_of(column.drop_nulls().cast(pl.Float64).to_numpy())
+            if known is not None:
+                quantiles[name] = known
     given = predictions is not None and len(predictions) > 0
     mean = float(np.mean(predictions)) if given and predictions is not None else None
     spread = float(np.std(predictions)) if given and predictions is not None else None
     return Observation(features.height, nulls, quantiles, mean, spread, metric)
+
+
+def quantiles_of(values: NDArray[np.float64]) -> tuple[float, ...] | None:
+    """The 33 quantiles that a feature's distribution is kept as, of values without NaN; None with fewer than 50."""
+    return tuple(np.quantile(values, _GRID).tolist()) if len(values) >= _FEWEST_VALUES else None
 
 
 def monitor(past: Sequence[Observation], tonight: Observation, metric: Metric | None = None) -> MonitorReport:
