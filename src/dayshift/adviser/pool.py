@@ -21,7 +21,7 @@ from dayshift.diagnostics import Bug, NotReady
 
 _ONE_THREAD = (
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
-    *("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
+    *("OMP_THREAD_LIMIT", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"),
 )
 _PATIENCE_S = 5.0
 _BEGIN = "import sys; from dayshift.adviser.worker import main; main(int(sys.argv[1]))"

@@ -111,7 +111,7 @@ class Desk:
     """Where tasks are done: the estimator, the metrics and the tables at hand."""
 
     def __init__(self, estimator: Any, bench: Bench, table: Callable[[str], Columns]) -> None:
-        self.estimator, self.bench, self.table = estimator, bench, table
+        self.estimator, self.bench, self.table = one_thread(estimator), bench, table
         self.sample = sample_of(table(SAMPLE), bench.by)
 
     def do(self, task: Task) -> Outcome:
@@ -214,6 +214,19 @@ def estimator_of(start: Start) -> Any:
     return load_pipeline(start.path, start.pipeline).model
 
 
+def one_thread(estimator: Any) -> Any:
+    """The estimator with every `n_jobs` 1: threads of several processes on few cores wait for one another, each spinning.
+
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> one_thread(RandomForestClassifier(n_jobs=-1)).n_jobs
+    1
+    """
+    from sklearn.base import clone
+
+    names = [name for name in estimator.get_params(deep=True) if name == "n_jobs" or name.endswith("__n_jobs")]
+    return clone(estimator).set_params(**dict.fromkeys(names, 1)) if names else estimator
+
+
 def warm(estimator: Any) -> None:
     """Fit once on next to nothing, so that what libraries import late is there; whatever fails will fail again."""
     rows = np.random.default_rng(0).random((64, 2))
@@ -246,7 +259,7 @@ def _started(pipe: Connection) -> Any:
     except Exception as error:  # whatever the user's file raises is told to the parent, who goes on alone
         pipe.send(Ready(f"{type(error).__name__}: {error}"))
         raise EOFError from error
-    warm(estimator)
+    warm(one_thread(estimator))
     pipe.send(Ready())
     return estimator
 
