@@ -89,7 +89,7 @@ class History:
         self.asof = Asof(pipeline, log, threads=threads)
         asked = self.asof.asked
         if not asked.height or self.asof.known_until is None:
-            raise _no_questions(pipeline, log)
+            raise _no_questions(pipeline)
         self.questions = asked.select(list(dict.fromkeys([*question_columns(pipeline), AS_OF])))
         self.as_of: Int64 = self.asof.time
         self.known_until_us: int = self.asof.known_until
@@ -136,10 +136,10 @@ class History:
         for name in (features_fingerprint(self.pipeline), label_fingerprint(self.pipeline)):
             digest.update(name.encode())
         for array in (self.as_of, self.label, self._ripe_at, *self.asof.content()):
-            digest.update(_bytes(array))
+            digest.update(_bytes(array).data)
         for name, column in {**self._rows, **self.questions.to_dict()}.items():
             digest.update(name.encode())
-            digest.update(_bytes(column.hash(0).to_numpy()))
+            digest.update(_bytes(column.hash(0).to_numpy()).data)
         return digest.hexdigest()
 
     def _sooner(self, label_delay_us: int | None) -> int:
@@ -186,11 +186,11 @@ def _require(pipeline: Pipeline) -> Label:
     return pipeline.label
 
 
-def _no_questions(pipeline: Pipeline, log: Log) -> NotReady:
+def _no_questions(pipeline: Pipeline) -> NotReady:
     return NotReady(
         "DS801",
         f"the history of pipeline {pipeline.name!r} holds no question",
-        facts=(f"{log.last_load} loads, and no event of source {pipeline.asker.name!r} asks in them",),
+        facts=(f"questions come from source {pipeline.asker.name!r}, and the log has none of it",),
         hint="dayshift run        # load history first",
     )
 

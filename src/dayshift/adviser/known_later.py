@@ -28,7 +28,7 @@ from dayshift.engines.local.rows import inputs
 UNANSWERED = 20_000
 FEWEST = 30
 ALIKE = 0.99
-GOOD = {"classifier": (0.7, 0.8, 0.85), "regressor": (0.2, 0.5, 0.7)}
+GOOD = {"classifier": (0.7, 0.8, 0.75), "regressor": (0.2, 0.5, 0.4)}
 """ROC AUC or R2 of the column alone that makes a proof of a time's likeness, of emptiness, of repetition."""
 NO_ANSWER, EMPTY = 0.995, 0.6
 """Of the rows where the column is empty at least so many have no answer; of those without one it is empty in so many."""
@@ -60,11 +60,10 @@ def known_later(history: History, rows: np.ndarray) -> list[Suspicion]:
             continue
         both = _beside(history, asked, source)
         for name in columns:
-            said = _is_time(history, both, name, skill[name]) or _repeats(history, both, source, (name, skill[name]))
+            said = _is_time(history, both, name, skill[name]) or _repeats(history, both, name, skill[name])
             if said is not None:
-                found.setdefault(
-                    name, _suspicion(name, f"{said} of source '{source.name}', which comes after the question")
-                )
+                later = f"an event of source '{source.name}' that comes after the question"
+                found.setdefault(name, _suspicion(name, said.replace("{later}", later)))
     for name in columns:
         said = _is_empty_without(history, asked, name, skill[name])
         if said is not None:
@@ -77,7 +76,8 @@ def _suspicion(name: str, says: str) -> Suspicion:
         column=name,
         kind="known later",
         says=f"column '{name}' of the asking row {says}",
-        hint=f"leave '{name}' out of the asking source; what was known of earlier events comes through a window",
+        hint=f"leave '{name}' out of the asking source: what is known of earlier events comes through a window; "
+        "if it was known when it was asked, leave it out of the later source",
     )
 
 
@@ -110,8 +110,11 @@ def _asked(history: History, rows: np.ndarray, columns: list[str]) -> Asked:
 
 def _skill(history: History, asked: Asked, name: str) -> float:
     """What a column alone knows of the answer, where it is there."""
-    there = asked.frame[name].is_not_null().to_numpy() & ~np.isnan(asked.label)
-    found = skill_of_one(asked.frame[name].filter(there), asked.label[there], history.kind)
+    column = asked.frame[name]
+    if isinstance(column.dtype, pl.Datetime):  # how long after the question: times as such never come again
+        column = column.to_physical() - asked.frame[AS_OF]
+    there = column.is_not_null().to_numpy() & ~np.isnan(asked.label)
+    found = skill_of_one(column.filter(pl.Series(there)), asked.label[there], history.kind)
     return 0.0 if np.isnan(found) else found
 
 
@@ -155,22 +158,19 @@ def _is_time(history: History, both: Beside, name: str, skill: float) -> str | N
     at, time = both.asked[AS_OF].to_numpy()[there], both.time[there]
     if isinstance(column.dtype, pl.Datetime):
         alike = column.to_physical().to_numpy()[there] == time
-        return (
-            f"is the time of the event '{name}'" if alike.mean() >= ALIKE and np.unique(time - at).size > 10 else None
-        )
+        return "is the time of {later}" if alike.mean() >= ALIKE and np.unique(time - at).size > 10 else None
     if not column.dtype.is_numeric() or column.filter(pl.Series(there)).n_unique() <= 10:
         return None
     values = column.filter(pl.Series(there)).cast(pl.Float64).to_numpy()
     for unit in UNITS:
         rest = (time - at) - values * unit
         if np.mean(np.abs(rest - np.median(rest)) <= unit / 2) >= ALIKE:
-            return "is the time until the event"
+            return "is the time until {later}"
     return None
 
 
-def _repeats(history: History, both: Beside, source: Source, column: tuple[str, float]) -> str | None:
+def _repeats(history: History, both: Beside, name: str, skill: float) -> str | None:
     """Whether a column repeats one of the later event's, and more than that."""
-    name, skill = column
     own = both.asked[name]
     there = own.is_not_null() & pl.Series(~np.isnan(both.time))
     if there.sum() < FEWEST or own.filter(there).n_unique() < 2:
@@ -182,11 +182,11 @@ def _repeats(history: History, both: Beside, source: Source, column: tuple[str, 
         alike = (own.filter(there) == theirs.filter(there)).fill_null(value=False)
         if alike.mean() < ALIKE:  # type: ignore[operator]
             continue
-        label = f"repeats '{told.removeprefix('told_')}'"
+        label = f"repeats '{told.removeprefix('told_')}' of {{later}}"
         if _empty_without(own, both):
-            return f"{label}, and is empty where no such event came,"
+            return f"{label}, and is empty where none came"
         if skill >= GOOD[history.kind][2]:
-            return f"{label}, and answers well by itself ({skill:.3f}),"
+            return f"{label}, and answers well by itself ({skill:.3f})"
     return None
 
 

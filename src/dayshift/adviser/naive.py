@@ -29,10 +29,20 @@ def skill_of(replay: Replay) -> tuple[float, Mapping[str, float]]:
 
     NaN where no label was known when the first week began.
     """
-    found = naive(replay.history, replay.sample.rows, replay.weeks.t0)
-    values = {name: _weekly(replay, prediction) for name, prediction in found.items()}
+    return floor_and_means(weekly(replay))
+
+
+def floor_and_means(weeks: Mapping[str, Floats]) -> tuple[float, Mapping[str, float]]:
+    """The same from what `weekly` gave."""
+    values = {name: _mean(each) for name, each in weeks.items()}
     constant = [value for name, value in values.items() if name != LAST]
     return (constant[0] if constant else float("nan")), values
+
+
+def weekly(replay: Replay) -> dict[str, Floats]:
+    """The metric of each naive prediction in each week of the replay: float64[weeks], NaN where it has none."""
+    found = naive(replay.history, replay.sample.rows, replay.weeks.t0)
+    return {name: _weekly(replay, prediction) for name, prediction in found.items()}
 
 
 def naive(history: History, rows: np.ndarray, known_by_us: int) -> dict[str, Floats]:
@@ -51,15 +61,22 @@ def naive(history: History, rows: np.ndarray, known_by_us: int) -> dict[str, Flo
 def _frame(history: History, rows: np.ndarray, ripe_at: np.ndarray, keys: list[str]) -> pl.DataFrame:
     times = {AS_OF: history.as_of[rows], "ripe_at": ripe_at[rows]}
     columns = [pl.Series(name, values).cast(TIME) for name, values in times.items()]
-    return pl.DataFrame([*columns, pl.Series("label", history.label[rows]), *(history.questions[k][rows] for k in keys)])
+    return pl.DataFrame(
+        [*columns, pl.Series("label", history.label[rows]), *(history.questions[k][rows] for k in keys)]
+    )
 
 
-def _weekly(replay: Replay, prediction: Floats) -> float:
-    values = []
+def _weekly(replay: Replay, prediction: Floats) -> Floats:
+    values = np.full(replay.weeks.count, np.nan)
     for week in range(replay.weeks.count):
         first, end = replay.places(week)
-        judged = replay.sample.judged(first, end, prediction[first:end])
-        values.append(worth(replay.metrics[0], judged, replay.daily_metrics) if end > first else np.nan)
+        if end > first:
+            judged = replay.sample.judged(first, end, prediction[first:end])
+            values[week] = worth(replay.metrics[0], judged, replay.daily_metrics)
+    return values
+
+
+def _mean(values: Floats) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no week with a value: NaN is the answer
-        return float(np.nanmean(values)) if values else float("nan")
+        return float(np.nanmean(values)) if values.size else float("nan")

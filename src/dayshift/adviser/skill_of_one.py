@@ -51,13 +51,16 @@ def _codes(column: pl.Series, half: int) -> NDArray[np.int64]:
         values = plain.cast(pl.Float64).fill_null(np.nan).to_numpy()
         known = values[:half][~np.isnan(values[:half])]
         if not known.size:
-            return np.isnan(values).astype(np.int64)
+            nothing: NDArray[np.int64] = np.isnan(values).astype(np.int64)
+            return nothing
         edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1], method="lower"))
         inside = 1 + 2 * np.searchsorted(edges, values, "left")
         at_edge = np.isin(values, edges)  # a value that many rows hold is a bin of its own
-        return np.where(np.isnan(values), 0, inside + at_edge)
+        codes: NDArray[np.int64] = np.where(np.isnan(values), 0, inside + at_edge)
+        return codes
     words = column.cast(pl.String)
-    return words.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+    ranks: NDArray[np.int64] = words.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+    return ranks
 
 
 def auc(answer: Floats, label: Floats) -> float:
