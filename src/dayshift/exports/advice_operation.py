@@ -60,6 +60,7 @@ BREAK_EVEN = (
     "least worth of a point",
     "least volume",
 )
+Ahead = dict[str, list[tuple[float, ...]]]
 LAWS = (("compounding", "main"), ("linear", "second"))
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONITORING_HOW = (
@@ -351,9 +352,7 @@ def growth_part(growth: Growth | None, volume: Volume | None) -> list[Html | str
     low, middle, high = growth.monthly
     trend = _trend(low, middle, high)
     full = [_full(one) for one in growth.saturations]
-    caption = (
-        "Events a day: days of the history and its mean over seven days, two forecasts with 90 % bands, capacity dashed"
-    )
+    caption = "Each day and the mean over seven days, two forecasts with 90 % bands; what one machine carries is dashed"
     return [
         paragraph(" ".join(part for part in (trend, sentence(growth.spark_evidence)) if part), "meaning"),
         Html(f"<p>A second machine (Spark): {verdict(growth.spark_verdict).text}</p>")
@@ -403,7 +402,7 @@ def _dates(dates: tuple[int | None, int | None, int | None] | None) -> str:
 def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
     held = points_of(volume.daily) if volume else []
     history = [(point[0], point[1]) for point in held]
-    ahead = {law: points_of(growth.forecast.get(law) or ()) for law, _ in LAWS}
+    ahead: Ahead = {law: points_of(growth.forecast[law]) if law in growth.forecast else [] for law, _ in LAWS}
     ends = [point[-1] for law in ahead.values() for point in law] + [y for _, y in history]
     times = [point[0] for law in (history, *ahead.values()) for point in law]
     if len(times) < 3 or max(times) <= min(times):
@@ -425,12 +424,12 @@ def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
     return plot("growth", "Growth and capacity", says, (along, up), layers, 320)
 
 
-def _now(history: Sequence[tuple[float, float]], ahead: dict[str, list[tuple[float, ...]]]) -> float:
+def _now(history: Sequence[tuple[float, float]], ahead: Ahead) -> float:
     last = [y for _, y in history[-28:]] or [law[0][2] for law in ahead.values() if law] or [1.0]
     return sum(last) / len(last)
 
 
-def _growth_layers(history: Sequence[tuple[float, float]], ahead: dict[str, list[tuple[float, ...]]]) -> list[Layer]:
+def _growth_layers(history: Sequence[tuple[float, float]], ahead: Ahead) -> list[Layer]:
     layers: list[Layer] = []
     for run in gaps_apart(history, 3 * DAY_US):
         layers.append(Line([(point[0], point[1]) for point in run], "thin"))
@@ -447,7 +446,7 @@ def _growth_layers(history: Sequence[tuple[float, float]], ahead: dict[str, list
 
 def _growth_says(
     history: Sequence[tuple[float, float]],
-    ahead: dict[str, list[tuple[float, ...]]],
+    ahead: Ahead,
     lines: Sequence[tuple[str, float]],
 ) -> str:
     said = []
