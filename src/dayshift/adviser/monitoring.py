@@ -5,7 +5,7 @@
 
 A day is calm when it lies more than a week from every change that was found (`shifts.py`). Limits that are taken from calm days
 are taken from the first half of them, and every rule's false alarms are counted on the second half, windows in alarm over
-windows. The rule to use is the one that finds most faults among those that keep the alarm budget.
+windows. The rule to use is the one that finds most faults among those that keep the alarm budget (`choosing.py`).
 
 What watching saves is, for each fault, its loss of the metric a day times the days that it is found sooner than labels tell.
 Without prices it is needed, in its light form, when that is surely at least five times the smallest gain that matters, in
@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
+from dayshift.adviser.choosing import FEWEST_CALM, alarmed, checks, choose
 from dayshift.adviser.days import days_of, run_models
 from dayshift.adviser.evidence import (
     NEEDED,
     NOT_NEEDED,
     UNDECIDED,
-    Detector,
     Fault,
     Finding,
     Gain,
@@ -36,15 +36,13 @@ from dayshift.adviser.evidence import (
 )
 from dayshift.adviser.faults import Outcome, Stage, fault_starts, faults_of, play
 from dayshift.adviser.interval import gain
-from dayshift.adviser.rules import CUSUM
 from dayshift.adviser.shifts import Change, dated, lost_a_day, weekly_alarm
 from dayshift.adviser.watch import Bools, Floats, Watch, watched
 from dayshift.lifecycle.metrics import DAY_US
 
-FEWEST_DAYS, FEWEST_CALM, FEWEST_STARTS = 42, 20, 4
+FEWEST_DAYS, FEWEST_STARTS = 42, 4
 MOST_ROWS = 150_000
 EXPOSURES, UNSEEN_DAYS, LATE_DAYS = 5.0, 30.0, 28
-AGE = "age of the newest event behind the features"
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,10 @@ def monitoring(
         outcomes = [play(stage, fault, watch.rules, watch.looks) for fault in faults_of(stage)]
     label_days = history.label_delay_us / DAY_US
     by_labels = [_days_by_labels(watch, outcome, starts, label_days) for outcome in outcomes]
-    detectors = _chosen(_detectors(watch, outcomes, by_labels, options.budget), outcomes)
-    chosen = next((one.name for one in detectors if one.chosen), None)
-    faults = tuple(_fault(one, late, chosen, watch) for one, late in zip(outcomes, by_labels, strict=True))
+    detectors, chosen = choose(watch, outcomes, by_labels)
+    faults = tuple(
+        _fault(one, late, alarmed(one, chosen), watch) for one, late in zip(outcomes, by_labels, strict=True)
+    )
     shifts = _shifts(watch, chosen, replay.weeks, label_days, grids)
     found = Monitoring(
         finding=Finding("monitoring", "watching", None, EXPOSURES * options.delta, UNDECIDED),
@@ -104,7 +103,7 @@ def monitoring(
         budget_per_30d=options.budget,
         incidents_a_year=incident_rate(_incidents(watch), days.count),
         exposure_days=_days_saved(faults),
-        checks=_checks(detectors, outcomes, faults, options.delta),
+        checks=checks(chosen, outcomes, faults, options.delta),
         drift_alarm_weeks=_weeks_of_alarms(watch, chosen, replay.weeks),
         reasons=_reasons(watch, starts, running.notes, history),
     )
@@ -168,36 +167,7 @@ def _days_by_labels(watch: Watch, outcome: Outcome, starts: Any, label_days: flo
     return found
 
 
-def _detectors(
-    watch: Watch, outcomes: Sequence[Outcome], by_labels: Sequence[Floats], budget: float
-) -> tuple[Detector, ...]:
-    made = []
-    for name, (watches, alarms) in watch.alarms.items():
-        per, low, high = watch.false_alarms(name)
-        if name == CUSUM:
-            day = [float(np.mean(late <= 1)) for late in by_labels]
-            week = [float(np.mean(late <= 7)) for late in by_labels]
-        else:
-            found = [one.found.get(name, np.zeros((1, 7), np.bool_)) for one in outcomes]
-            day, week = [float(x[:, 0].mean()) for x in found], [float(x.any(axis=1).mean()) for x in found]
-        enough = watch.windows(name) >= FEWEST_CALM
-        keeps = enough and per <= budget
-        found_day = float(np.mean(day)) if day else None
-        made.append(Detector(name, watches, per, low, high, found_day, float(np.mean(week)) if week else None, keeps))
-        del alarms
-    return tuple(made)
-
-
-def _chosen(detectors: tuple[Detector, ...], outcomes: Sequence[Outcome]) -> tuple[Detector, ...]:
-    """The rule that keeps the budget and finds most faults in a week, then in a day, then with fewest false alarms."""
-    fit = [one for one in detectors if one.within_budget and one.name != CUSUM]
-    if not fit or (outcomes and not max(one.found_week or 0 for one in fit)):
-        return detectors
-    best = max(fit, key=lambda one: (one.found_week or 0, one.found_day or 0, -one.false_per_30d, one.name))
-    return tuple(replace(one, chosen=one is best) for one in detectors)
-
-
-def _fault(outcome: Outcome, by_labels: Floats, chosen: str | None, watch: Watch) -> Fault:
+def _fault(outcome: Outcome, by_labels: Floats, alarms: Bools, watch: Watch) -> Fault:
     loss = outcome.loss[np.isfinite(outcome.loss)]
     mean = float(loss.mean()) if len(loss) else math.nan
     half = math.inf
@@ -205,7 +175,6 @@ def _fault(outcome: Outcome, by_labels: Floats, chosen: str | None, watch: Watch
         from scipy.stats import t
 
         half = float(t.ppf(0.975, len(loss) - 1)) * float(loss.std(ddof=1)) / math.sqrt(len(loss))
-    alarms = outcome.found.get(chosen or "", np.zeros((len(outcome.loss), 7), np.bool_))
     nightly = np.where(alarms.any(axis=1), alarms.argmax(axis=1) + 1.0, np.nan)
     return Fault(
         outcome.name,
@@ -287,10 +256,12 @@ def _by_price(found: Monitoring, options: MonitoringOptions) -> tuple[str, list[
     return UNDECIDED, [said]
 
 
-def _shifts(watch: Watch, chosen: str | None, weeks: Any, label_days: float, grids: Sequence[Any]) -> tuple[Shift, ...]:
+def _shifts(
+    watch: Watch, chosen: Sequence[str], weeks: Any, label_days: float, grids: Sequence[Any]
+) -> tuple[Shift, ...]:
     made = []
     larger = watch.running.judged_by.larger_is_better
-    alarms = watch.alarms[chosen][1] if chosen else np.zeros(watch.days.count, np.bool_)
+    alarms = watch.together(chosen)
     for change in watch.changes:
         at = int(watch.days.starts_us[change.day])
         late = weekly_alarm(watch.running.metric, larger, change.day, label_days)
@@ -328,37 +299,15 @@ def _incidents(watch: Watch) -> int:
     return len(dated([*watch.changes, *silent]))
 
 
-def _timeline(watch: Watch, chosen: str | None) -> tuple[tuple[int, float, bool], ...]:
-    alarms = watch.alarms[chosen][1] if chosen else np.zeros(watch.days.count, np.bool_)
+def _timeline(watch: Watch, chosen: Sequence[str]) -> tuple[tuple[int, float, bool], ...]:
+    alarms = watch.together(chosen)
     points = zip(watch.days.starts_us.tolist(), watch.strongest.tolist(), alarms.tolist(), strict=True)
     return tuple((at, strength, alarm) for at, strength, alarm in points if math.isfinite(strength))
 
 
-def _weeks_of_alarms(watch: Watch, chosen: str | None, weeks: Any) -> tuple[int, ...]:
-    if chosen is None:
-        return ()
-    found = weeks.of(watch.days.starts_us[watch.alarms[chosen][1]])
+def _weeks_of_alarms(watch: Watch, chosen: Sequence[str], weeks: Any) -> tuple[int, ...]:
+    found = weeks.of(watch.days.starts_us[watch.together(chosen)])
     return tuple(int(week) for week in np.unique(found[found >= 0]))
-
-
-def _checks(
-    detectors: Sequence[Detector], outcomes: Sequence[Outcome], faults: Sequence[Fault], delta: float
-) -> tuple[str, ...]:
-    """The rule to use, then one after another those within budget that find a fault the ones before did not."""
-    chosen = [one for one in detectors if one.chosen]
-    rest = sorted((one for one in detectors if one.within_budget and not one.chosen), key=lambda one: one.name)
-    rest = [one for one in rest if one.name != CUSUM]
-    left = {o.name for o, f in zip(outcomes, faults, strict=True) if f.loss >= delta}
-    found = []
-    for one in [*chosen, *sorted(rest, key=lambda one: -(one.found_week or 0))]:
-        sees = {o.name for o in outcomes if one.name in o.found and o.found[one.name].any(axis=1).mean() >= 0.5}
-        if one.chosen or sees & left:
-            found.append(one.name)
-            left -= sees
-    frozen = next((one for one in faults if "frozen" in one.name), None)
-    if frozen is not None and frozen.loss >= delta:
-        found.append(AGE)
-    return tuple(found)
 
 
 def _reasons(watch: Watch, starts: Any, notes: Sequence[str], history: Any) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from dayshift.adviser.detectors import (
     conformal_limit,
     cusum_limit,
     psi,
-    rate_interval,
     siegmund_limit,
 )
 from dayshift.adviser.rules import (
@@ -98,13 +97,10 @@ class Watch:
             ready = np.isfinite(self.running.metric) if self.running.daily else ready
         return self.held_out & ready
 
-    def windows(self, name: str) -> int:
-        """How many windows its false alarms are counted on."""
-        return int(self.counted(name).sum())
-
-    def false_alarms(self, name: str) -> tuple[float, float, float]:
-        """False alarms in 30 calm days with their exact 95 % interval."""
-        return rate_interval(int((self.alarms[name][1] & self.counted(name)).sum()), self.windows(name))
+    def together(self, names: Sequence[str]) -> Bools:
+        """The days on which any of these rules alarms."""
+        none = np.zeros(self.days.count, np.bool_)
+        return np.asarray(np.any([none, *(self.alarms[name][1] for name in names)], axis=0))
 
     @cached_property
     def _usual_metric(self) -> tuple[float, float]:
