@@ -47,7 +47,7 @@ def salt_of(*parts: int) -> int:
     """
     salt = 0
     for part in parts:
-        salt = int(mixed(np.array([(salt ^ part) % 2**63], np.int64), part)[0])
+        salt = int(mixed(np.array([part], np.int64), salt)[0])
     return salt
 
 
