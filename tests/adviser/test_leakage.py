@@ -122,7 +122,7 @@ def test_the_time_until_a_later_event_is_known_later() -> None:
     minutes = np.where(WORLD.bad, 500, 200) + WORLD.drawn.integers(0, 400, WORLD.rows)
     came = ds.Source("parcels", time="at", key="id", schema={"id": int})
     parcels = WORLD.verdicts().select("id", at=pl.col("at"), _load="_load").sort("id")
-    parcels = parcels.with_columns(at=pl.col("at") + pl.duration(minutes=pl.Series(minutes)))
+    parcels = parcels.with_columns(at=pl.col("at") + pl.Series(minutes * 60_000_000).cast(pl.Duration("us")))
     parcels = parcels.with_columns(_position=pl.col("at").to_physical()).sort("_position")
     chosen = pipeline(asks, tells, asks.row(slow=pl.col("minutes") / 60), came.over("1d").count())
     frames = {"orders": WORLD.orders(minutes=minutes), "verdicts": WORLD.verdicts(), "parcels": parcels}

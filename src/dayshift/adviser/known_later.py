@@ -22,7 +22,6 @@ from dayshift.adviser.skill_of_one import skill_of_one
 from dayshift.definition import Calendar, Source
 from dayshift.engines.contract import AS_OF, POSITION
 from dayshift.engines.local.cuts import read
-from dayshift.engines.local.order import order_columns, sort_log
 from dayshift.engines.local.rows import inputs
 
 UNANSWERED = 20_000
@@ -102,8 +101,12 @@ def _asked(history: History, rows: np.ndarray, columns: list[str]) -> Asked:
     chosen = np.concatenate([rows, silent])
     chosen = chosen[np.argsort(history.as_of[chosen], kind="stable")]
     asker = history.pipeline.asker
-    names = list(dict.fromkeys([*order_columns(asker), *columns]))
-    frame = sort_log(read(history.log, asker, names).collect(engine="streaming"), asker)[chosen]
+    wanted = history.questions[chosen]
+    keys = [*asker.key_columns, asker.time]
+    named = wanted.with_columns(pl.col(AS_OF).alias(asker.time)).select(keys)
+    rows_ = read(history.log, asker, list(dict.fromkeys([*keys, *columns])))
+    rows_ = rows_.join(named.lazy(), on=keys, how="semi").unique(keys, keep="any")
+    frame = named.join(rows_.collect(engine="streaming"), on=keys, how="left", maintain_order="left", nulls_equal=True)
     frame = frame.select(*asker.key_columns, *columns).with_columns(pl.Series(AS_OF, history.as_of[chosen]))
     return Asked(frame, history.label[chosen], ripe[chosen])
 

@@ -68,10 +68,11 @@ def not_rebuilt(history: History, features: pl.DataFrame) -> list[Suspicion]:
 def _differ(history: History, features: pl.DataFrame, rows: np.ndarray) -> dict[str, int]:
     """The features that differ, each with the number of the first question where it does."""
     asked = history.asof.questions(rows, history.questions)
-    log = EndingLog(history.log, asked.select(LOAD, POSITION).row(-1))
+    places = asked.select(LOAD, POSITION)
+    log = EndingLog(history.log, places.row(-1))
     task = Task.of(history.pipeline, log)
     asked = asked if task.calendar is not None else _whole_rows(task, log, asked)
-    again = LocalEngine(1).answer(task, some(task, log, Cut(), asked))
+    again = LocalEngine(1).answer(task, some(task, log, Cut(places.row(0)), asked))
     differs = {}
     for name in features.columns:
         left = features[name][rows]

@@ -61,7 +61,7 @@ def labels(pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFram
 def known_at(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) -> Int64:
     """When the event that answers each question was known, in microseconds; -1 without one. With "all" answers, the last."""
     asked = _asked(pipeline, label, questions, log)
-    events = _events(label, log)
+    events = _events(label, log, asked)
     runs = _runs(label, asked, events)
     at = np.where(runs.found, runs.first if label.pick == "first" else runs.end - 1, 0)
     if not events.height:
@@ -88,11 +88,15 @@ def _asked(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) 
     return asked.join(known, on=keys, how="left", maintain_order="left", nulls_equal=True)
 
 
-def _events(label: Label, log: Log) -> pl.DataFrame:
+def _events(label: Label, log: Log, asked: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The answering events in the order (event time, arrival); of some questions only, where these are given."""
     source = label.source
     order = [source.time, *(name for name in order_columns(source) if name != source.time)]
     columns = list(dict.fromkeys([source.time, *source.key_columns, *label.keys, *reads(label)]))
-    events = read(log, source, columns).drop_nulls(list(label.keys)).collect(engine="streaming")
+    rows_ = read(log, source, columns).drop_nulls(list(label.keys))
+    if asked is not None:
+        rows_ = rows_.join(asked.lazy().select(label.keys).unique(), on=list(label.keys), how="semi")
+    events = rows_.collect(engine="streaming")
     return events if in_order(events, order) else events.sort(order, maintain_order=True)
 
 
