@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ class LadderTerms:
     reasons: tuple[str, ...] = ()
     positives_per_week: npt.ArrayLike | None = None
     resolution_us: int = 1
-    second: Mapping[object, Grids] = field(default_factory=dict)
+    second: Mapping[Any, Grids] = field(default_factory=dict)
 
     @property
     def why(self) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ class _Steps:
 
     grids: Mapping[str, Grids]
     terms: LadderTerms
-    keys: Mapping[str, object] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
 
     def foot(self, name: str) -> Rung:
         return Rung(name, level(self.grids[name]))
