@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from dayshift.adviser.cadence import CadenceInputs, cadence
 from dayshift.adviser.evidence import Advice, Cadence, Finding, Ladder, Monitoring, Skill
-from dayshift.adviser.grids import compare, fresh, level
+from dayshift.adviser.grids import compare, fresh, level, sign_of, stack
 from dayshift.adviser.history import Situation
+from dayshift.adviser.interval import gain
 from dayshift.adviser.ladders import LadderTerms, freshness_ladder, label_ladder
 from dayshift.adviser.monitoring import MonitoringOptions, monitoring
-from dayshift.adviser.naive import skill_of
+from dayshift.adviser.naive import floor_and_means, weekly
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Track
 from dayshift.adviser.verdict import contradictions, finding
 from dayshift.adviser.weeks import WEEK_US
@@ -262,16 +263,29 @@ def _findings(made: Advice) -> list[Finding | None]:
 
 
 def _skill(work: Replayed, history: History, request: AdviseRequest) -> Skill | None:
-    """What the model is worth as it is operated, over the best constant."""
+    """What the model is worth as it is operated, over the best constant, and whether it beats naive predictions.
+
+    These know the last answer when the question is asked, so the model's freshest features are held against them.
+    """
     grids = work.seeds(expanding=work.operated == "expanding") or work.seeds()
     value = level(grids) if grids else math.nan
     if not math.isfinite(value):
         return None
-    floor, naive = skill_of(work.replay)
+    weeks = weekly(work.replay)
+    floor, naive = floor_and_means(weeks)
     settings = request.settings.advise
     declared = settings.smallest_gain
     delta = declared if declared is not None else max(settings.smallest_gain_share * abs(value - floor), LEAST)
-    return Skill(history.metric.name, history.metric.larger_is_better, floor, value, delta, declared is None, naive)
+    best = work.seeds("event") or grids
+    values, starts = fresh(stack(best)), work.replay.weeks.starts
+    beats = {
+        name: finding(
+            f"naive.{name}", f"the model over '{name}'", gain(values - sign_of(history.metric.name) * each, starts), 0.0
+        )
+        for name, each in weeks.items()
+    }
+    larger = history.metric.larger_is_better
+    return Skill(history.metric.name, larger, floor, value, delta, declared is None, naive, beats)
 
 
 def shorter_delays(declared_us: int, wanted: Sequence[str] | None) -> tuple[int, ...]:

@@ -80,7 +80,7 @@ def _closing(advice: Advice) -> list[Table | str]:
 def _skill(advice: Advice) -> Iterable[str]:
     skill = advice.skill
     assert skill is not None
-    beaten = [name for name, found in skill.beats.items() if found.verdict != "needed"]
+    beaten = [name for name, found in skill.beats.items() if found.gain is not None and found.gain.low <= 0]
     if beaten:
         yield _wrapped(
             f"Beware: the model is not shown to beat {' and '.join(repr(name) for name in beaten)} "
