@@ -332,7 +332,7 @@ class Saturation:
 
 @dataclass(frozen=True)
 class Growth:
-    """Factor 5. `monthly` is the growth a month as a share with its 90 % interval; `season` the weekday effects (share of
+    """Factor 5. `monthly` is the growth a month as a share: low, middle and high of its 90 % interval; `season` the weekday effects (share of
     the mean, Monday first); `forecast` for each law (day, low, middle, high) events a day; `spark`: when a second machine
     is needed, as a verdict and a sentence."""
 

@@ -358,7 +358,7 @@ def _reasons(trend: Trend, capacity: Capacity | None) -> tuple[str, ...]:
 def _monthly(law: Law) -> tuple[float, float, float]:
     change = np.expm1(np.clip(law.change * MONTH, -50, 50))
     low, high = np.quantile(change[1:], [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(change[0]), float(low), float(high)
+    return float(low), float(change[0]), float(high)
 
 
 def _forecast(law: Law, end_us: int, horizon_us: int) -> tuple[tuple[int, float, float, float], ...]:
