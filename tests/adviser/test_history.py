@@ -183,3 +183,15 @@ def test_a_regressors_labels_stay_numbers() -> None:
     world, (asks, tells) = Orders(rows=300), sources()
     found = read_history(regressor(asks, tells), log(world.orders(), world.verdicts()))
     assert (found.kind, found.metric.name) == ("regressor", "rmse")
+
+
+def test_questions_that_are_themselves_known_late_are_told_of() -> None:
+    """Orders that reach the log two hours after they happened: the same features as the engine's, and a note."""
+    world, (asks, tells) = Orders(rows=2_000), sources()
+    late = world.orders().with_columns(_position=pl.col("_position") + 7_200_000_000)
+    found = read_history(pipeline(asks, tells), log(late, world.verdicts()))
+    engine = pl.concat(LocalEngine().features(found.pipeline, found.log)).select(found.pipeline.columns)
+    assert found.features(Situation("event")).equals(pl.DataFrame([small(column) for column in engine]))
+    assert "100% of the questions" in found.notes[0]
+    assert "half after 2 h" in found.notes[0]
+    assert history().notes == ()

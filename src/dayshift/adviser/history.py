@@ -41,6 +41,8 @@ Floats = NDArray[np.float64]
 HOUR_US = 3_600_000_000
 UNITS: Mapping[str, int | None] = {"midnight": 24 * HOUR_US, "hour": HOUR_US, "event": None}
 """Of which length the last full multiple is meant; None: the question itself. Midnights and hours are those of UTC."""
+LATE = 0.01
+"""The share of questions that may be known late before it is worth a word."""
 RESOLUTIONS = (24 * HOUR_US, HOUR_US, 60_000_000, 1_000_000, 1_000, 1)
 
 
@@ -101,7 +103,7 @@ class History:
         self._rows = self.asof.row_features(small)
         self.asof.asked = self.questions
         self.reasons = _reasons(self)
-        self.notes: tuple[str, ...] = ()
+        self.notes = _notes(self)
 
     def ripe_at(self, label_delay_us: int | None = None) -> Int64:
         """From when each label may be used, in microseconds; sooner for a shorter delay, never before its question."""
@@ -255,3 +257,27 @@ def _reasons(history: History) -> tuple[str, ...]:
     if history.label_delay_us == 0:
         return ("label delay unknown: every label counts as known at the instant of its question",)
     return ()
+
+
+def _notes(history: History) -> tuple[str, ...]:
+    """What came later than it was asked: the asking rows themselves."""
+    late = history.asof.late()
+    share = float((late > 0).mean()) if late.size else 0.0
+    if share < LATE:
+        return ()
+    lags = [_length(int(np.quantile(late, q))) for q in (0.5, 0.99)]
+    return (
+        f"{share:.0%} of the questions were themselves known only after they were asked (half after {lags[0]}, 99 % after {lags[1]}): "
+        "features as of the event are those of that moment, and no answer can come before it",
+    )
+
+
+def _length(us: int) -> str:
+    """A length of time in the largest unit of which it holds one.
+
+    >>> _length(90_000_000), _length(36 * HOUR_US)
+    ('1.5 min', '1.5 d')
+    """
+    units = ((24 * HOUR_US, "d"), (HOUR_US, "h"), (60_000_000, "min"), (1_000_000, "s"))
+    size, unit = next(((size, unit) for size, unit in units if us >= size), (1, "us"))
+    return f"{us / size:.3g} {unit}"

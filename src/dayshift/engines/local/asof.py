@@ -182,6 +182,10 @@ class Asof:
         found = asked[which].with_columns(pl.Series(name, values) for name, values in places.items())
         return found.with_columns(pl.col(AS_OF).alias(self.task.pipeline.asker.time)) if self._ticks is None else found
 
+    def late(self) -> Int64:
+        """How long after it was asked each question was known; nothing for a calendar, whose questions come from nobody."""
+        return self.time[:0] if self._asking is None else self._standing[self.task.asker].known - self.time
+
     def content(self) -> Iterator[Int64]:
         """Every array that the answers depend on, in an order of its own."""
         for name in sorted(self._standing):
