@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -98,24 +99,21 @@ def test_what_was_not_measured_is_a_dash(name: str) -> None:
 
 def test_the_verdict_stands_first() -> None:
     """Headline, capabilities, design, path, and only then the factors."""
-    text = said(advice_html(flights()))
-    order = [
-        text.index(words)
-        for words in (
-            "Move towards MLOps",
-            "The verdict",
-            "The cheapest sufficient design",
-            "1. Data volume",
-            "2. Model",
-            "5. Growth",
-            "Money",
-            "What this can't tell",
-        )
-    ]
-    order[1:] = [
-        text.index(words, order[0])
-        for words in ("The verdict", "The cheapest sufficient design", "1. Data volume", "2. Model", "5. Growth")
-    ] + order[6:]
+    text = advice_html(flights())
+    places = (
+        "verdict",
+        "design",
+        "factors",
+        "naive",
+        "velocity",
+        "cadence",
+        "monitoring",
+        "team",
+        "growth",
+        "money",
+        "limits",
+    )
+    order = [text.index("Move towards MLOps"), *(text.index(f'id="{place}"') for place in places)]
     assert order == sorted(order)
 
 
@@ -123,7 +121,7 @@ def test_a_verdict_is_a_word_and_a_shape() -> None:
     """The three verdicts differ without any colour."""
     text = advice_html(flights())
     shapes = {
-        word: set(re.findall(rf'<span class="verdict \w+">(<svg.*?</svg>){word}</span>', text))
+        word: set(re.findall(rf'<span class="verdict \w+">(<svg(?:(?!</svg>).)*</svg>){word}</span>', text))
         for word in ("needed", "not needed", "undecided")
     }
     assert all(len(found) == 1 for found in shapes.values())
@@ -156,7 +154,7 @@ def test_each_part_says_what_it_means(words: str) -> None:
 
 def test_a_chart_tells_its_numbers() -> None:
     """The description of a drawing holds what the drawing shows."""
-    text = advice_html(transactions()).replace(NBSP, " ")
+    text = unescape(advice_html(transactions())).replace(NBSP, " ")
     described = re.findall(r"<title[^>]*>([^<]*)</title><desc[^>]*>([^<]*)</desc>", text)
     by_title = dict(described)
     assert "after 1d: +0.143 [+0.128, +0.158]" in by_title["What faster labels are worth"]

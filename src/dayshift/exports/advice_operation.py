@@ -404,7 +404,7 @@ def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
     history = [(point[0], point[1]) for point in held]
     ahead: Ahead = {law: points_of(growth.forecast[law]) if law in growth.forecast else [] for law, _ in LAWS}
     ends = [point[-1] for law in ahead.values() for point in law] + [y for _, y in history]
-    times = [point[0] for law in (history, *ahead.values()) for point in law]
+    times = [x for x, _ in history] + [point[0] for law in ahead.values() for point in law]
     if len(times) < 3 or max(times) <= min(times):
         return Html("")
     now = _now(history, ahead)
