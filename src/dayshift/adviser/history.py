@@ -266,10 +266,8 @@ def _notes(history: History) -> tuple[str, ...]:
     if share < LATE:
         return ()
     lags = [_length(int(np.quantile(late, q))) for q in (0.5, 0.99)]
-    return (
-        f"{share:.0%} of the questions were themselves known only after they were asked (half after {lags[0]}, 99 % after {lags[1]}): "
-        "features as of the event are those of that moment, and no answer can come before it",
-    )
+    said = f"{share:.0%} of the questions were themselves known only after they were asked"
+    return (f"{said} (half after {lags[0]}, 99 % after {lags[1]}): nobody could have answered them before",)
 
 
 def _length(us: int) -> str:
