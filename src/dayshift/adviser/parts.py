@@ -154,9 +154,7 @@ def _monitoring(evidence: Advice) -> Part:
         said += (
             f"; {chosen.name}: {chosen.false_per_30d:.2g} false alarms in 30 days [{chosen.low:.2g}, {chosen.high:.2g}]"
         )
-    return Part(
-        MONITORING, found.finding.verdict, _open(found.finding, said), _changes(found.finding), found.finding.gain
-    )
+    return Part(MONITORING, found.finding.verdict, _open(found.finding, said), _changes(found.finding))
 
 
 def _spark(evidence: Advice) -> Part:

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dayshift.adviser.cadence import CadenceInputs, cadence
 from dayshift.adviser.evidence import Advice, Cadence, Finding, Ladder, Monitoring, Skill
@@ -177,7 +177,7 @@ def _by_freshness(work: Replayed, family: str) -> dict[str, list[Grid]]:
     return {level: grids for level, grids in found.items() if grids}
 
 
-def _terms(work: Replayed, history: History, skill: Skill, second: Mapping[object, list[Grid]]) -> LadderTerms:
+def _terms(work: Replayed, history: History, skill: Skill, second: Mapping[Any, list[Grid]]) -> LadderTerms:
     weeks = work.replay.weeks
     return LadderTerms(
         starts=weeks.starts.tolist(),

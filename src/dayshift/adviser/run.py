@@ -24,7 +24,7 @@ from dayshift.adviser.history import Situation
 from dayshift.adviser.leakage import suspicions
 from dayshift.adviser.replay import Replay
 from dayshift.adviser.replaying import replayed
-from dayshift.adviser.terms import assumptions, terms_of
+from dayshift.adviser.terms import assumptions, terms_of, undeclared
 from dayshift.adviser.tracks import ReplayOptions, Track
 from dayshift.adviser.weeks import Weeks, weeks_of
 from dayshift.definition.duration import parse_duration
@@ -107,7 +107,8 @@ def advise(history: History, request: AdviseRequest, *, pool: Workers | None = N
         made = replace(made, team=team.team(request.settings, request.root))
     how = {**made.how, "seconds": round(time.perf_counter() - begun, 2)}
     made = replace(made, how=how, assumptions=assumptions(request.settings, made))
-    return decide(made, terms_of(request.settings, made))
+    decided = decide(made, terms_of(request.settings, made))
+    return replace(decided, notes=(*decided.notes, *undeclared(request.settings, decided)))
 
 
 RESERVED_S, RESERVED_SHARE = 15.0, 0.3

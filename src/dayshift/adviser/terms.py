@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dayshift.adviser import money, say
+from dayshift.adviser import money, say, team
 from dayshift.adviser.decide import HEADROOM
 from dayshift.adviser.evidence import Advice, Gain, Price
 from dayshift.adviser.parts import OPTIONS, RETRAINING, Terms
 from dayshift.definition.duration import parse_duration
-from dayshift.definition.metric import metric_named
+from dayshift.definition.metric import Metric, metric_named
 from dayshift.definition.settings import Settings
 
 
@@ -19,15 +19,16 @@ def terms_of(settings: Settings, evidence: Advice) -> Terms:
     def price(part: str, gain: Gain | None) -> Price | None:
         if gain is None or metric is None:
             return None
-        asks = (
-            next((each for each in evidence.team.options if each.option in (part, OPTIONS[part])), None)
-            if evidence.team
-            else None
-        )
-        asked = money.effort(part, asks, settings.value, _cpu_s_a_month(part, evidence))
-        return money.worth(gain, metric, asked, settings.value).price
+        return _worth(part, gain, metric, settings, evidence).price
 
     return Terms(None if declared is None else parse_duration(declared), price)
+
+
+def _worth(part: str, gain: Gain, metric: Metric, settings: Settings, evidence: Advice) -> money.Worth:
+    options = evidence.team.options if evidence.team else ()
+    asks = next((each for each in options if each.option in (part, OPTIONS[part])), None)
+    asked = money.effort(part, asks, settings.value, _cpu_s_a_month(part, evidence))
+    return money.worth(gain, metric, asked, settings.value)
 
 
 def _cpu_s_a_month(part: str, evidence: Advice) -> float:
@@ -37,13 +38,30 @@ def _cpu_s_a_month(part: str, evidence: Advice) -> float:
     return weekly.cpu_s_a_year / 12 if weekly else 0.0
 
 
+def undeclared(settings: Settings, advice: Advice) -> tuple[str, ...]:
+    """Which prices are missing, a sentence for each capability with a gain; none where nobody declared any price."""
+    metric = metric_named(advice.skill.metric) if advice.skill else None
+    if metric is None or not settings.value.model_fields_set - {"currency", "migration_months"}:
+        return ()
+    made = []
+    for part in advice.parts:
+        if part.gain is None or part.price is not None:
+            continue
+        found = _worth(part.name, part.gain, metric, settings, advice)
+        text = f"no net for {part.name}: declare {', '.join(found.missing)}"
+        if found.breakeven_value is not None:
+            text += f"; it pays once a {found.unit} is worth {found.breakeven_value:,.0f} {settings.value.currency}"
+        made.append(text)
+    return tuple(made)
+
+
 def assumptions(settings: Settings, evidence: Advice) -> tuple[str, ...]:
     """Every threshold that was not declared, as a sentence."""
     advise, given = settings.advise, settings.advise.model_fields_set
     made = []
     skill = evidence.skill
     if skill is not None and skill.assumed:
-        share = f"{advise.smallest_gain_share:.3g}".lstrip("0")
+        share = f"{100 * advise.smallest_gain_share:.3g} %"
         made.append(
             f"the smallest gain that matters is {say.number(skill.delta, sign=False)} {skill.metric}: {share} of the model's "
             f"skill over the best constant ({say.number(skill.floor, sign=False)})"
@@ -57,6 +75,4 @@ def assumptions(settings: Settings, evidence: Advice) -> tuple[str, ...]:
     }
     made += [text for name, text in named.items() if name not in given]
     made.append(f"a night should carry {HEADROOM:g} times its need")
-    if evidence.team is not None:
-        made.append("hours to set up and to run are typical ones, not this team's")
-    return tuple(made)
+    return (*made, *(team.assumptions(evidence.team) if evidence.team else ()))

@@ -26,7 +26,7 @@ from dayshift.adviser.decide import decide
 from dayshift.adviser.evidence import Advice, Cadence, Finding, Gain, Ladder, Rung, Volume
 from dayshift.adviser.growth import growth
 from dayshift.adviser.interval import gain
-from dayshift.adviser.terms import assumptions, terms_of
+from dayshift.adviser.terms import assumptions, terms_of, undeclared
 from dayshift.adviser.verdict import finding
 from dayshift.definition.duration import format_duration, parse_duration
 from dayshift.definition.settings import Settings
@@ -106,7 +106,8 @@ def judge_again(advice: Advice, asked: Mapping[str, float | int], settings: Sett
     if times != 1.0:
         notes.append("gains are those measured at today's volume; more events may change them")
     advice = replace(advice, notes=(*notes, *advice.notes), assumptions=assumptions(settings, advice))
-    return decide(advice, terms_of(settings, advice))
+    decided = decide(advice, terms_of(settings, advice))
+    return replace(decided, notes=(*decided.notes, *undeclared(settings, decided)))
 
 
 def _assumed(settings: Settings, asked: Mapping[str, float | int], times: float) -> Settings:

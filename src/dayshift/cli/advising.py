@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dayshift.adviser import say
@@ -55,6 +56,39 @@ def compute(project: Project, now: dt.datetime, *, seconds: float | None, quiet:
         finally:
             if pool is not None:
                 pool.close()
+
+
+def asked_profile(project: Project) -> Project:
+    """The project with what the team says of itself, asked on a terminal; as it is where nobody looks or all is declared."""
+    if project.settings.team.model_fields_set or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return project
+    from rich.prompt import Confirm, Prompt
+
+    from dayshift.adviser.team import parse_answer, profile_questions, profile_toml
+
+    console = _console()
+    if not Confirm.ask("Nobody declared [team]. Answer twelve short questions now?", default=False, console=console):
+        return project
+    answers: dict[str, Any] = {}
+    for question in profile_questions():
+        while question.setting not in answers:
+            try:
+                said = Prompt.ask(
+                    f"{question.text} ({question.answers})", default="", show_default=False, console=console
+                )
+                answers[question.setting] = parse_answer(question, said)
+            except ValueError as fault:
+                talk(str(fault))
+    talk(f"to keep these answers, paste into dayshift.toml:\n\n{profile_toml(answers)}\n")
+    given = {name: value for name, value in answers.items() if value is not None}
+    team = project.settings.team.model_validate(given)
+    return replace(project, settings=project.settings.model_copy(update={"team": team}))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 def _load(project: Project, now: dt.datetime, *, quiet: bool) -> None:
@@ -159,8 +193,7 @@ def _watching(*, quiet: bool) -> Iterator[_Silent | _Shown]:
     if quiet or not sys.stderr.isatty():
         yield _Silent(quiet=quiet)
         return
-    from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
+    with Live(console=_console(), refresh_per_second=4, transient=True) as live:
         yield _Shown(live)

@@ -52,8 +52,9 @@ def advise(
         planned = _plan(project)
         emit(planned, [facts("Would", planned)], as_json=as_json)
         return 0
-    from dayshift.cli.advising import compute
+    from dayshift.cli.advising import asked_profile, compute
 
+    project = project if as_json else asked_profile(project)
     advice = compute(project, time, seconds=seconds, quiet=as_json, cache=f"{FOLDER}/{CACHE}")
     _tell(advice, _keep(project, advice), as_json=as_json)
     return 1 if advice.stopped_by else 0
