@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import re
 import types
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dayshift.adviser.evidence import Advice, Gain
@@ -290,6 +291,7 @@ NUMBERS = st.one_of(
 )
 
 
+@functools.cache
 def _any_of(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a type, of which numbers may be absent or not finite whatever the type says."""
     origin, inside = typing.get_origin(kind), typing.get_args(kind)
@@ -318,7 +320,7 @@ FIELDS = typing.get_type_hints(Advice)
 
 
 @pytest.mark.parametrize("name", FIELDS)
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_part_becomes_a_page(name: str, data: st.DataObject) -> None:
     """Whatever is absent, empty or not finite: the page is whole, and never shows the language's words for nothing."""
@@ -328,7 +330,7 @@ def test_any_part_becomes_a_page(name: str, data: st.DataObject) -> None:
     assert not re.search(r'="[^"]*\b(nan|inf)\b', text)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(set(SAMPLES) - {"stopped"})), st.data())
 def test_any_part_may_be_missing(name: str, data: st.DataObject) -> None:
     """An advice of which parts were not measured shows the others."""

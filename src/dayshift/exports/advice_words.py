@@ -308,14 +308,14 @@ def meaning(finding: Finding | None) -> str:
     """What a finding says, as the end of a sentence: verdict, the values at which it would turn, and what is missing."""
     if finding is None or finding.gain is None:
         return " ".join(finding.reasons) if finding else ""
-    low, high = finding.gain.low, finding.gain.high
-    decimals = decimals_for(finding.gain.half)
+    low, high = finite(finding.gain.low), finite(finding.gain.high)
+    decimals = decimals_for((high - low) / 2 if low is not None and high is not None else None)
     if finding.verdict == "needed":
         return f"It is needed as long as gains of {signed(low, decimals)} matter."
     if finding.verdict == "not needed":
         return f"It is not needed unless gains below {signed(high, decimals)} matter."
     more = f" About {finding.weeks_needed} weeks of evaluation in all would settle it." if finding.weeks_needed else ""
     turn = f"It is needed if gains of {signed(low, decimals)} already matter, and not if only gains above {signed(high, decimals)} do."
-    if (finite(low) or 0.0) <= 0:
+    if (low or 0.0) <= 0:
         turn = f"The gain may be nothing; it is not needed unless gains below {signed(high, decimals)} matter."
     return " ".join([*(f"{reason.rstrip('.')}." for reason in finding.reasons), turn]) + more
