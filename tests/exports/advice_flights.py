@@ -129,7 +129,7 @@ FLIGHTS_FACTORS = (
     Factor(
         "update frequency",
         "Model update frequency",
-        "batch",
+        "undecided",
         "retraining every 4 weeks loses +0.0011 [-0.0004, +0.0026] against weekly",
         "gains of 0.0026 mattering; a person who can't retrain every 4 weeks",
     ),

@@ -50,7 +50,7 @@ def ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
     step = round_step(high - low, most)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     first = math.ceil(low / step - 1e-9)
-    count = min(int((high - first * step) / step + 1e-9) + 1, 4 * most)
+    count = min(math.floor((high - first * step) / step + 1e-9) + 1, 4 * most)
     return [(round((first + at) * step, 12), tick_text((first + at) * step, decimals)) for at in range(count)]
 
 
@@ -120,7 +120,7 @@ def _day_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
     days = (high - low) / DAY_US
     every = next((step for step in (1, 2, 7, 14, 28) if days / step <= most), 28)
     first = math.ceil(low / DAY_US / every) * every
-    count = int((high / DAY_US - first) / every) + 1
+    count = math.floor((high / DAY_US - first) / every) + 1
     return [((first + at * every) * DAY_US, f"{_at((first + at * every) * DAY_US):%-d %b}") for at in range(count)]
 
 
