@@ -51,7 +51,7 @@ def ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     first = math.ceil(low / step - 1e-9)
     count = min(math.floor((high - first * step) / step + 1e-9) + 1, 4 * most)
-    return [(round((first + at) * step, 12), tick_text((first + at) * step, decimals)) for at in range(count)]
+    return [(round((first + at) * step, decimals + 1), tick_text((first + at) * step, decimals)) for at in range(count)]
 
 
 def tick_text(value: float, decimals: int = 0) -> str:
