@@ -2,6 +2,7 @@
 
 False alarms are those on held-out calm days. Rules are added one after another, at most two, each the one that finds most of
 what the ones before did not, as long as all together still keep the budget; faults weigh the same whatever they cost.
+They are rules of a nightly report: the one that looks every hour and the one on accuracy stand beside them.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from dayshift.adviser.detectors import rate_interval
 from dayshift.adviser.evidence import Detector, Fault
 from dayshift.adviser.faults import WEEK, Outcome
-from dayshift.adviser.rules import CUSUM
+from dayshift.adviser.rules import CUSUM, LIVE
 from dayshift.adviser.watch import Bools, Floats, Watch
 
 FEWEST_CALM = 20
@@ -32,7 +33,7 @@ def choose(
     """Every rule with its false alarms and what it found, and the names of those to use together (none: nothing keeps the
     budget and finds a fault). Where several are to be used, they stand as one more detector."""
     made = [_detector(watch, outcomes, by_labels, (name,)) for name in watch.alarms]
-    fit = [one for one in made if one.within_budget and one.name != CUSUM]
+    fit = [one for one in made if one.within_budget and one.name not in (CUSUM, LIVE)]
     if not fit or (outcomes and not max(one.found_week or 0 for one in fit)):
         return tuple(made), ()
     best = max(fit, key=_merit)
@@ -63,6 +64,9 @@ def _detector(
     if names == (CUSUM,):
         day = [float(np.mean(late <= 1)) for late in by_labels]
         week = [float(np.mean(late <= WEEK)) for late in by_labels]
+    elif names == (LIVE,):
+        day = [float(np.mean(one.live <= 1)) for one in outcomes]
+        week = [float(np.mean(one.live <= WEEK)) for one in outcomes]
     else:
         found = [alarmed(one, names) for one in outcomes]
         day, week = [float(one[:, 0].mean()) for one in found], [float(one.any(axis=1).mean()) for one in found]

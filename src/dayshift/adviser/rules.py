@@ -30,6 +30,7 @@ CALM_PSI, CALM_WASSERSTEIN, REPEATED, RANGES = (
 )
 POISSON = "rows, 3 Poisson deviations"
 CUSUM = "CUSUM on accuracy, false alarm a year"
+LIVE = "every hour, PSI of 24 hours, limit of own calm days"
 _SIGNIFICANT = -math.log10(0.05)
 
 

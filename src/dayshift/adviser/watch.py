@@ -20,6 +20,7 @@ from dayshift.adviser.detectors import (
 )
 from dayshift.adviser.rules import (
     CUSUM,
+    LIVE,
     OWN_KINDS,
     OWN_PAST,
     POISSON,
@@ -87,6 +88,8 @@ class Watch:
         found[OWN_PAST] = ("rows, nulls, inputs and predictions", np.any(list(own.values()), axis=0))
         for kind in OWN_KINDS:
             found[f"{OWN_PAST}: {kind}"] = ({"drift": "inputs", "prediction": "predictions"}.get(kind, kind), own[kind])
+        if self.hourly:
+            found[LIVE] = ("inputs and predictions", self.live_alarms.any(axis=1))
         found[CUSUM] = ("accuracy", alarm_runs(self.standardised(self.running.metric), self.cusum_limit))
         return found
 
