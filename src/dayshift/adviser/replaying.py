@@ -97,7 +97,10 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
     train, asked = request.settings.train, request.questions
     work = Replayed(replay, replay.weeks.window_us, "sliding" if train.window else "expanding")
     if LABELS in asked:
-        work = replace(work, delays=shorter_delays(history.label_delay_us, request.settings.advise.label_delays))
+        work = replace(
+            work,
+            delays=shorter_delays(history.label_delay_us, _least_delay(history), request.settings.advise.label_delays),
+        )
     begun = time.perf_counter()
     ends = [begun + share * max(until - begun, 0.0) for share in SHARES]
     request.begins("the pipeline as it is trained, week by week")
@@ -288,15 +291,22 @@ def _skill(work: Replayed, history: History, request: AdviseRequest) -> Skill | 
     return Skill(history.metric.name, larger, floor, value, delta, declared is None, naive, beats)
 
 
-def shorter_delays(declared_us: int, wanted: Sequence[str] | None) -> tuple[int, ...]:
-    """The label delays that are priced: those declared in the settings, else about a half, a sixth, and none of what it is.
+def _least_delay(history: History) -> int:
+    """What no delivery can shorten: where no event is an answer too, one waits for it as long as it may come."""
+    label = history.pipeline.label
+    assert label is not None
+    return 0 if label.missing is None else min(label.within_us, history.label_delay_us)
 
-    >>> [format_duration(delay) for delay in shorter_delays(7 * MICROSECONDS["d"], None)]
+
+def shorter_delays(declared_us: int, least_us: int = 0, wanted: Sequence[str] | None = None) -> tuple[int, ...]:
+    """The label delays that are priced: those declared in the settings, else about a half, a sixth, and the least there is.
+
+    >>> [format_duration(delay) for delay in shorter_delays(7 * MICROSECONDS["d"])]
     ['3d', '1d', '0s']
     """
     if wanted is not None:
-        return tuple(
-            sorted({parse_duration(text) for text in wanted if parse_duration(text) < declared_us}, reverse=True)
-        )
-    found = [next((usual for usual in _USUAL_DELAYS if usual <= declared_us / part), 0) for part in (2, 6)]
-    return tuple(delay for delay in dict.fromkeys([*found, 0]) if delay < declared_us)
+        found = sorted({parse_duration(text) for text in wanted}, reverse=True)
+    else:
+        found = [next((usual for usual in _USUAL_DELAYS if usual <= declared_us / part), 0) for part in (2, 6)]
+        found.append(least_us)
+    return tuple(delay for delay in dict.fromkeys(found) if least_us <= delay < declared_us)

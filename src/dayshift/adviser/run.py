@@ -95,12 +95,15 @@ def advise(history: History, request: AdviseRequest, *, pool: Workers | None = N
     begun = time.perf_counter()
     made = Advice(pipeline=history.pipeline.name, at=request.now_us, headline="")
     request.begins("looking for leaks")
+    trusted = request.settings.advise.trusted
     found = suspicions(history)
-    if found:
-        return decide(replace(made, stopped_by=found), terms_of(request.settings, made))
+    if any(each.column not in trusted for each in found):
+        stopped = tuple(each for each in found if each.column not in trusted)
+        return decide(replace(made, stopped_by=stopped), terms_of(request.settings, made))
+    notes = tuple(f"'{each.column}' is trusted as declared, though {each.says}" for each in found)
     window = request.settings.train.window
     weeks = weeks_of(history, None if window is None else parse_duration(window))
-    made = replace(made, notes=(*history.notes, *weeks.notes), volume=_volume(history, request))
+    made = replace(made, notes=(*notes, *history.notes, *weeks.notes), volume=_volume(history, request))
     made, model = _replayed(history, weeks, made, request, pool, begun)
     made = _grown(history, made, request, model)
     if TEAM in request.questions:

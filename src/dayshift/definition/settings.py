@@ -224,6 +224,8 @@ class AdviseSettings(_Section):
     """How often a person can retrain without any automation."""
     label_delays: list[Length] | None = None
     """Shorter delays of the label to be priced: `["1d", "3d"]`; some that suit the declared one when absent."""
+    trusted: list[str] = []
+    """Columns and features that look like a leak and are none; the advice goes on with them, and says so."""
     alarm_budget: Positive = 1.0
     """How many false alarms in 30 days the team will bear."""
     detection: Positive = 5.0
