@@ -89,7 +89,7 @@ class Watch:
         for kind in OWN_KINDS:
             found[f"{OWN_PAST}: {kind}"] = ({"drift": "inputs", "prediction": "predictions"}.get(kind, kind), own[kind])
         if self.hourly:
-            found[LIVE] = ("inputs and predictions", self.live_alarms.any(axis=1))
+            found[LIVE] = ("inputs and predictions", np.asarray(self.live_alarms.any(axis=1)))
         found[CUSUM] = ("accuracy", alarm_runs(self.standardised(self.running.metric), self.cusum_limit))
         return found
 
