@@ -12,7 +12,8 @@ from dayshift.adviser.tracks import DECLARED, FEWEST_TRAIN_ROWS, Track
 
 LADDER = (30_000, 20_000, 15_000, 10_000, 7_000, FEWEST_TRAIN_ROWS)
 YOUNG = 4
-SPARE = 0.85
+SPARE = 0.75
+"""The share of the time that is planned; the rest is for starting, features and what was estimated too low."""
 _FIXED = 0.15
 """The share of a fit's time at full rows that does not shrink with them (bins, trees' bookkeeping); measured with LightGBM."""
 
@@ -28,14 +29,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU seconds of a fit on `rows` and of judging one week."""
+    """Seconds of one process for a fit on `rows` and for judging one week, as busy as the machine is."""
 
     fit_s: float
     judge_s: float
     rows: int
 
     def of(self, plan: Plan, weeks: int) -> float:
-        """CPU seconds of a whole plan."""
+        """Seconds of one process for a whole plan."""
         share = _FIXED + (1 - _FIXED) * min(plan.train_rows / max(self.rows, 1), 1)
         return sum(
             weeks * share * self.fit_s + self.judge_s * sum(min(ages, weeks - week) for week in range(weeks))
@@ -45,7 +46,7 @@ class Cost:
 
 
 def planned(tracks: Sequence[Track], asked: Plan, cost: Cost, weeks: int, budget: tuple[float, bool]) -> Plan:
-    """What fits into a budget: CPU seconds, and whether the rows that fits learn from must stay.
+    """What fits into a budget: seconds of one process, and whether the rows that fits learn from must stay.
 
     >>> from types import SimpleNamespace
     >>> tracks = [Track(SimpleNamespace(), seed=seed) for seed in (0, 1)]

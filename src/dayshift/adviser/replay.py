@@ -167,16 +167,18 @@ class Replay:
                 self._compute(tracks, plan, started, deadline)
         return [self._grid(track, age) for track, age in zip(tracks, asked.ages, strict=True)]
 
-    def daily(self, track: Track, weeks: Sequence[int]) -> Floats:
+    def daily(self, track: Track, weeks: Sequence[int], seconds: float | None = None) -> Floats:
         """What refits every day gain over the weekly one in each of these weeks, positive when better: float64[len(weeks)].
 
-        In such a week a model is fitted at each midnight and answers that day. NaN where a fit failed or it was stopped.
+        In such a week a model is fitted at each midnight and answers that day. NaN where a fit failed, it was stopped, or
+        `seconds` (None: without limit) were over.
         """
         gains = np.full(len(weeks), np.nan)
         with self.until_stopped():
             found: dict[tuple[int, int], Outcome] = {}
             tasks = (((week, day), self._day_task(track, week, day)) for week in weeks for day in range(7))
-            for name, outcome, cached in self._runner.run(tasks):
+            deadline = None if seconds is None else time.perf_counter() + seconds
+            for name, outcome, cached in self._runner.run(tasks, deadline):
                 found[name] = outcome
                 self._count(outcome, cached)
             for place, week in enumerate(weeks):
@@ -263,6 +265,7 @@ class Replay:
         return int(self._edges[week]), int(self._edges[week + 1])
 
     def _planned(self, tracks: Sequence[Track], asked: Plan, seconds: float | None) -> Plan:
+        """From the first fit alone, not from the time left: a second run finds that fit kept, and so plans the same."""
         if seconds is None:
             return asked
         number, week = in_order(tracks, asked.ages, self.weeks.count)[0]
@@ -272,10 +275,14 @@ class Replay:
             for _, outcome, cached in self._runner.run([((tracks[number], week), task)]):
                 self._note(tracks[number], week, outcome, cached)
                 if outcome.failed is None:
-                    self._cost = Cost(outcome.fit_cpu_s, outcome.judge_cpu_s / len(task.slices), outcome.rows)
+                    cpu_s = outcome.fit_cpu_s + outcome.judge_cpu_s
+                    busy = max(outcome.wall_s / cpu_s, 1.0) if cpu_s else 1.0
+                    judge_s = busy * outcome.judge_cpu_s / len(task.slices)
+                    self._cost = Cost(busy * outcome.fit_cpu_s, judge_s, outcome.rows)
         if self._cost is None:
             return asked
-        plan = planned(tracks, asked, self._cost, self.weeks.count, (seconds * self._parallel, rows_are_fixed))
+        budget = (seconds * self._parallel, rows_are_fixed)
+        plan = planned(tracks, asked, self._cost, self.weeks.count, budget)
         if plan.train_rows != self.train_rows:
             self.train_rows = plan.train_rows
             self._done.clear()

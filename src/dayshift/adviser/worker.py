@@ -84,6 +84,7 @@ class Outcome:
     rows: int
     prediction: Floats | None = None
     failed: str | None = None
+    wall_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Desk:
     def do(self, task: Task) -> Outcome:
         """The numbers of one task; a model that cannot be fitted gives a reason in their place."""
         nothing = np.full((len(self.bench.metrics), len(task.slices)), np.nan)
-        started = time.process_time()
+        started, began = time.process_time(), time.perf_counter()
         try:
             model = self.model(task)
             fitted = time.process_time()
@@ -128,7 +129,8 @@ class Desk:
         value = np.array([part[0] for part in found]).reshape(-1, len(self.bench.metrics)).T
         pooled = np.array([part[1] for part in found], np.float64)
         kept = np.concatenate([part[2] for part in found]) if task.keep else None
-        return Outcome(value, pooled, fitted - started, time.process_time() - fitted, len(task.rows), kept)
+        cpu_s = fitted - started, time.process_time() - fitted
+        return Outcome(value, pooled, *cpu_s, len(task.rows), kept, wall_s=time.perf_counter() - began)
 
     def model(self, task: Task) -> Model:
         """The fitted model of a task.
