@@ -52,7 +52,7 @@ def test_another_unit_and_nulls_are_what_they_say(stage: Stage) -> None:
 
 
 def test_a_frozen_snapshot_is_the_last_question_before_the_week(stage: Stage) -> None:
-    """By brute force: each window feature is that of the latest earlier question of the same shop, null without one."""
+    """By brute force: each window feature is that of the latest question of the same shop before the week."""
     (fault,) = (one for one in faults_of(stage) if "frozen" in one.name)
     changed = fault.change(stage.clean, stage)
     history, draw = stage.history, np.random.default_rng(1)

@@ -249,7 +249,7 @@ def _keys(stage: Stage) -> dict[str, pl.Series] | None:
 
 
 def _frozen(frame: pl.DataFrame, stage: Stage) -> pl.DataFrame:
-    """Each window feature as it last stood in a question of the same key before the fault week; null without one."""
+    """Each window feature as it last stood in a question of the same key before the fault week; as it is without one."""
     keys = stage.keys or {}
     groups: dict[tuple[str, ...], list[str]] = {}
     for feature in stage.history.pipeline.window_features:
@@ -259,7 +259,7 @@ def _frozen(frame: pl.DataFrame, stage: Stage) -> pl.DataFrame:
         last = _last_before(stage, _codes([keys[name] for name in asked], len(stage.history.as_of)))
         old = stage.take(np.maximum(last, 0)).select(names)
         known = pl.Series(last >= 0)
-        frame = frame.with_columns(pl.when(known).then(old[name]).otherwise(None).alias(name) for name in names)
+        frame = frame.with_columns(pl.when(known).then(old[name]).otherwise(frame[name]).alias(name) for name in names)
     return frame
 
 

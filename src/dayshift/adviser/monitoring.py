@@ -38,6 +38,7 @@ from dayshift.adviser.faults import Outcome, Stage, fault_starts, faults_of, pla
 from dayshift.adviser.interval import gain
 from dayshift.adviser.shifts import Change, dated, lost_a_day, weekly_alarm
 from dayshift.adviser.watch import Bools, Floats, Watch, watched
+from dayshift.diagnostics import DayshiftError
 from dayshift.lifecycle.metrics import DAY_US
 
 FEWEST_DAYS, FEWEST_STARTS = 42, 4
@@ -85,7 +86,8 @@ def monitoring(
     if len(starts) and running.models:
         take = _taker(replay, track)
         stage = Stage(history, take, days, sub, watch.columns, running, watch.seen, starts)
-        outcomes = [play(stage, fault, watch.rules, watch.looks) for fault in faults_of(stage)]
+        outcomes, refused = _played(stage, watch)
+        running = replace(running, notes=(*running.notes, *refused))
     label_days = history.label_delay_us / DAY_US
     by_labels = [_days_by_labels(watch, outcome, starts, label_days) for outcome in outcomes]
     detectors, chosen = choose(watch, outcomes, by_labels)
@@ -141,6 +143,17 @@ def _nothing(options: MonitoringOptions, reasons: tuple[str, ...]) -> Monitoring
     title = "monitoring was not measured"
     finding = Finding("monitoring", title, None, EXPOSURES * options.delta, UNDECIDED, reasons)
     return Monitoring(finding, (), (), (), (), 0, options.budget, None, None, reasons=reasons)
+
+
+def _played(stage: Stage, watch: Watch) -> tuple[list[Outcome], list[str]]:
+    """What each fault did, and which of them the model refuses to answer under: those stop a run and need no watching."""
+    outcomes, refused = [], []
+    for fault in faults_of(stage):
+        try:
+            outcomes.append(play(stage, fault, watch.rules, watch.looks))
+        except DayshiftError as error:
+            refused.append(f"the model refuses to answer under '{fault.name}': {error}")
+    return outcomes, refused
 
 
 def _taker(replay: Any, track: Any) -> Any:
