@@ -105,7 +105,7 @@ def _team(evidence: Advice, by_name: Mapping[str, Part]) -> Factor:
         found = sum(bool(skill.found) for skill in team.skills) if team else 0
         said = f"no [team] is declared; the repository shows {found} of {len(team.skills) if team else 0} abilities"
         return Factor("team", title, UNDECIDED, said, "declare [team] in dayshift.toml")
-    wanted = [part for part in by_name.values() if part.verdict == NEEDED and part.name not in (LABELS,)]
+    wanted = [part for part in by_name.values() if part.verdict == NEEDED and part.name != LABELS]
     hard = [part.name for part in wanted if part.operable is False]
     if hard:
         return Factor("team", title, BATCH, f"needed, but not operable by this team yet: {', '.join(hard)}", change)

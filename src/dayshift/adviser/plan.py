@@ -15,7 +15,7 @@ YOUNG = 4
 SPARE = 0.75
 """The share of the time that is planned; the rest is for starting, features and what was estimated too low."""
 _FIXED = 0.15
-"""The share of a fit's time at full rows that does not shrink with them (bins, trees' bookkeeping); measured with LightGBM."""
+"""The share of a fit's time at full rows that does not shrink with them (bins, trees' bookkeeping); an estimate."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of one process for a fit on `rows` and for judging one week, as busy as the machine is."""
+    """CPU seconds of a fit on `rows` and of judging one week."""
 
     fit_s: float
     judge_s: float
     rows: int
 
     def of(self, plan: Plan, weeks: int) -> float:
-        """Seconds of one process for a whole plan."""
+        """CPU seconds of a whole plan."""
         share = _FIXED + (1 - _FIXED) * min(plan.train_rows / max(self.rows, 1), 1)
         return sum(
             weeks * share * self.fit_s + self.judge_s * sum(min(ages, weeks - week) for week in range(weeks))

@@ -12,7 +12,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ import polars as pl
 from dayshift.adviser.asked import Asked
 from dayshift.adviser.cache import Keys
 from dayshift.adviser.columns import Columns, columns_of, load
+from dayshift.adviser.effort import Effort, Limit
 from dayshift.adviser.judging import Sample, worth
 from dayshift.adviser.plan import Cost, Plan, in_order, planned
 from dayshift.adviser.pool import Workers
@@ -50,6 +50,7 @@ class Replay:
 
     Attributes:
         history, weeks, options: as given.
+        effort: the clock of all limits.
         metrics: the user's metric first, then the usual ones of its kind.
         sample: the rows that judge, the same for all tracks.
         daily_metrics: whether values are means over days; False where days hold too little and whole weeks are judged.
@@ -66,6 +67,7 @@ class Replay:
     ) -> None:
         """`workers` are processes that were started before (`start_workers`); without, `options.workers` are started now."""
         self.history, self.weeks, self.options = history, weeks, options or ReplayOptions()
+        self.effort = self.options.effort or Effort()
         self.metrics = _metrics(history)
         self.asked = Asked(history, weeks)
         counts = any(metric.by is not None for metric in self.metrics)
@@ -154,7 +156,6 @@ class Replay:
         Raises:
             NotReady: DS810, a worker was ended from outside.
         """
-        started = time.perf_counter()
         seconds = self.options.seconds if seconds is None else seconds
         count = self.weeks.count
         wanted = [ages] * len(tracks) if isinstance(ages, int) else list(ages)
@@ -162,9 +163,9 @@ class Replay:
         plan = asked
         with self.until_stopped():
             if count and tracks:
-                deadline = None if seconds is None else started + seconds
+                limit = None if seconds is None else self.effort.until(seconds)
                 plan = self._planned(tracks, asked, seconds)
-                self._compute(tracks, plan, started, deadline)
+                self._compute(tracks, plan, limit)
         return [self._grid(track, age) for track, age in zip(tracks, asked.ages, strict=True)]
 
     def daily(self, track: Track, weeks: Sequence[int], seconds: float | None = None) -> Floats:
@@ -177,8 +178,8 @@ class Replay:
         with self.until_stopped():
             found: dict[tuple[int, int], Outcome] = {}
             tasks = (((week, day), self._day_task(track, week, day)) for week in weeks for day in range(7))
-            deadline = None if seconds is None else time.perf_counter() + seconds
-            for name, outcome, cached in self._runner.run(tasks, deadline):
+            limit = None if seconds is None else self.effort.until(seconds)
+            for name, outcome, cached in self._runner.run(tasks, limit):
                 found[name] = outcome
                 self._count(outcome, cached)
             for place, week in enumerate(weeks):
@@ -275,10 +276,7 @@ class Replay:
             for _, outcome, cached in self._runner.run([((tracks[number], week), task)]):
                 self._note(tracks[number], week, outcome, cached)
                 if outcome.failed is None:
-                    cpu_s = outcome.fit_cpu_s + outcome.judge_cpu_s
-                    busy = max(outcome.wall_s / cpu_s, 1.0) if cpu_s else 1.0
-                    judge_s = busy * outcome.judge_cpu_s / len(task.slices)
-                    self._cost = Cost(busy * outcome.fit_cpu_s, judge_s, outcome.rows)
+                    self._cost = Cost(outcome.fit_cpu_s, outcome.judge_cpu_s / len(task.slices), outcome.rows)
         if self._cost is None:
             return asked
         budget = (seconds * self._parallel, rows_are_fixed)
@@ -289,16 +287,16 @@ class Replay:
         self._says += plan.says
         return plan
 
-    def _compute(self, tracks: Sequence[Track], plan: Plan, started: float, deadline: float | None) -> None:
+    def _compute(self, tracks: Sequence[Track], plan: Plan, limit: Limit | None) -> None:
         order = in_order(tracks, plan.ages, self.weeks.count)
         left = [(number, week) for number, week in order if not self._has(tracks[number], week, plan.ages[number])]
         tasks = (((number, week), self._week_task(tracks[number], week, plan.ages[number])) for number, week in left)
         done = len(order) - len(left)
-        for (number, week), outcome, cached in self._runner.run(tasks, deadline):
+        for (number, week), outcome, cached in self._runner.run(tasks, limit):
             done += 1
             self._note(tracks[number], week, outcome, cached)
             if self.options.told is not None:
-                self.options.told(self._progress(tracks, number, (done, len(order)), started, cached))
+                self.options.told(self._progress(tracks, number, (done, len(order)), cached))
         if self._runner.late:
             self._says.append(f"the time was over after {done:,} of {len(order):,} fits")
 
@@ -313,11 +311,12 @@ class Replay:
     def _count(self, outcome: Outcome, cached: bool) -> None:
         self._fits["cached" if cached else "done"] += 1
         self._fits["failed"] += outcome.failed is not None
-        self._cpu_s += 0.0 if cached else outcome.fit_cpu_s
+        if not cached:
+            self._cpu_s += outcome.fit_cpu_s
+            if self._parallel > 1:
+                self.effort.worked(outcome.fit_cpu_s + outcome.judge_cpu_s, self._parallel)
 
-    def _progress(
-        self, tracks: Sequence[Track], number: int, counts: tuple[int, int], started: float, cached: bool
-    ) -> Progress:
+    def _progress(self, tracks: Sequence[Track], number: int, counts: tuple[int, int], cached: bool) -> Progress:
         track = tracks[number]
         found = {week: outcome for week in range(self.weeks.count) if (outcome := self._done.get((track, week)))}
         foot = next(one for one in tracks if one.seed == track.seed)
@@ -325,8 +324,7 @@ class Replay:
         grid = sign * self._grid(track, self.weeks.count).value[0]
         gain = None if foot == track else _mean(grid[:, 0] - sign * self._grid(foot, 1).value[0, :, 0])
         lost = _mean(grid[:, :1] - grid[:, 1:])
-        seconds = time.perf_counter() - started
-        return Progress(track, len(found), self.weeks.count, *counts, gain, lost, seconds, cached)
+        return Progress(track, len(found), self.weeks.count, *counts, gain, lost, self.effort.waited, cached)
 
     def _grid(self, track: Track, ages: int) -> Grid:
         count, metrics = self.weeks.count, len(self.metrics)

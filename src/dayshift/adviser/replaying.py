@@ -8,7 +8,6 @@ has had its coarse answer before any had its fine one.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -66,7 +65,7 @@ class Replayed:
         """One way to operate the model."""
         return Track(Situation(freshness, delay), family, None if expanding else self.window_us, seed)
 
-    def run(self, tracks: Mapping[Track, int], seconds: float) -> None:
+    def run(self, tracks: Mapping[Track, int], seconds: float | None) -> None:
         """Replay these tracks, each to its age."""
         wanted = list(tracks)
         for track, grid in zip(
@@ -90,7 +89,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
     """The advice with all that replays can say of it.
 
     Args:
-        until: when the replays must have ended, on the clock of `time.perf_counter`.
+        until: how much work may have been spent when the replays end, on the replay's clock (`effort.py`).
     """
     from dayshift.adviser.run import CADENCE, FRESH, LABELS, MONITORING
 
@@ -101,7 +100,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
             work,
             delays=shorter_delays(history.label_delay_us, _least_delay(history), request.settings.advise.label_delays),
         )
-    begun = time.perf_counter()
+    begun = replay.effort.spent
     ends = [begun + share * max(until - begun, 0.0) for share in SHARES]
     request.begins("the pipeline as it is trained, week by week")
     _run(work, _first(work, asked), ends[0])
@@ -133,7 +132,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
 
 
 def _run(work: Replayed, tracks: Mapping[Track, int], end: float) -> None:
-    work.run(tracks, end - time.perf_counter() if math.isfinite(end) else math.inf)
+    work.run(tracks, max(end - work.replay.effort.spent, 0.0) if math.isfinite(end) else None)
 
 
 def _first(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:

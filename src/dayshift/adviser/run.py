@@ -10,7 +10,6 @@ it may take) is decided from what there is, and says what is missing.
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from dayshift.adviser import capacity, growth, team, volume
 from dayshift.adviser.cache import Cache
 from dayshift.adviser.decide import decide
+from dayshift.adviser.effort import Effort
 from dayshift.adviser.evidence import Advice, Volume
 from dayshift.adviser.history import Situation
 from dayshift.adviser.leakage import suspicions
@@ -53,7 +53,7 @@ class AdviseRequest:
         cache: the folder that keeps what was replayed; None keeps nothing.
         bytes_by_source: what the lake holds of each source.
         workers: processes that fit; None as in the settings, 0 in this one.
-        seconds: what it may take; None as in the settings, infinity without limit.
+        seconds: what it may take on an otherwise idle machine; None as in the settings, infinity without limit.
         questions: which parts are to be answered, of `ALL`.
         told: called after each fit.
         stage: called with the name of what begins.
@@ -92,7 +92,7 @@ def advise(history: History, request: AdviseRequest, *, pool: Workers | None = N
     Raises:
         NotReady: DS810, a worker process was ended from outside.
     """
-    begun = time.perf_counter()
+    effort = Effort()
     made = Advice(pipeline=history.pipeline.name, at=request.now_us, headline="")
     request.begins("looking for leaks")
     trusted = request.settings.advise.trusted
@@ -104,11 +104,11 @@ def advise(history: History, request: AdviseRequest, *, pool: Workers | None = N
     window = request.settings.train.window
     weeks = weeks_of(history, None if window is None else parse_duration(window))
     made = replace(made, notes=(*notes, *history.notes, *weeks.notes), volume=_volume(history, request))
-    made, model = _replayed(history, weeks, made, request, pool, begun)
+    made, model = _replayed(history, weeks, made, request, pool, effort)
     made = _grown(history, made, request, model)
     if TEAM in request.questions:
         made = replace(made, team=team.team(request.settings, request.root))
-    how = {**made.how, "seconds": round(time.perf_counter() - begun, 2)}
+    how = {**made.how, "seconds": round(effort.waited, 2), "currency": request.settings.value.currency}
     made = replace(made, how=how, assumptions=assumptions(request.settings, made))
     decided = decide(made, terms_of(request.settings, made))
     return replace(decided, notes=(*decided.notes, *undeclared(request.settings, decided)))
@@ -119,7 +119,7 @@ RESERVED_S, RESERVED_SHARE = 15.0, 0.3
 
 
 def _replayed(
-    history: History, weeks: Weeks, made: Advice, request: AdviseRequest, pool: Workers | None, begun: float
+    history: History, weeks: Weeks, made: Advice, request: AdviseRequest, pool: Workers | None, effort: Effort
 ) -> tuple[Advice, Model | None]:
     """The advice with what replays say, and a model of the last week for measuring how fast it answers."""
     if not weeks.count:
@@ -134,9 +134,10 @@ def _replayed(
             cache=held.enter_context(Cache(request.cache)) if request.cache is not None else None,
             told=request.told,
             stop=request.stop,
+            effort=effort,
         )
         replay = held.enter_context(Replay(history, weeks, options=options, workers=pool))
-        made = replayed(history, replay, made, request, begun + request.limit_s - reserved)
+        made = replayed(history, replay, made, request, request.limit_s - reserved)
         if replay.stopped:
             made = replace(made, complete=False, unfinished=("replays: it was stopped",))
         return made, _last_model(replay) if GROWTH in request.questions and made.skill else None

@@ -1,10 +1,10 @@
 """Tasks through the cache and the workers, or in this process; one after the other they come back, in any order."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from dayshift.adviser.cache import Cache, Keys
+from dayshift.adviser.effort import Limit
 from dayshift.adviser.pool import Workers
 from dayshift.adviser.worker import Desk, Outcome, Task
 
@@ -23,9 +23,9 @@ class Runner:
         self.stopped, self.late = False, False
         self.notes: list[str] = []
 
-    def run(self, tasks: Iterable[Named], deadline: float | None = None) -> Iterator[tuple[Any, Outcome, bool]]:
-        """(name, outcome, whether it came from the cache) of each task, until one wants to stop or `deadline` (of
-        `time.perf_counter`) is past, which sets `late`.
+    def run(self, tasks: Iterable[Named], limit: Limit | None = None) -> Iterator[tuple[Any, Outcome, bool]]:
+        """(name, outcome, whether it came from the cache) of each task, until one wants to stop or `limit` is past,
+        which sets `late`.
 
         Raises:
             NotReady: DS810, a worker was ended from outside.
@@ -38,22 +38,22 @@ class Runner:
             if found is not None:
                 yield name, found, True
             elif self._parallel():
-                yield from self._until_idle(deadline)
-                if not self._over(deadline):
+                yield from self._until_idle(limit)
+                if not self._over(limit):
                     self._hand_over(task, name, key)
-            elif not self._over(deadline):
+            elif not self._over(limit):
                 outcome = self._desk.do(task)
                 self._keep(key, outcome)
                 yield name, outcome, False
-            if self._over(deadline):
+            if self._over(limit):
                 break
         while self._workers is not None and self._workers.busy and not self.stopped:
             self._over(None)
             yield from self._collected()
 
-    def _over(self, deadline: float | None) -> bool:
+    def _over(self, limit: Limit | None) -> bool:
         self.stopped = self.stopped or (self._stop is not None and self._stop())
-        self.late = self.late or (deadline is not None and time.perf_counter() > deadline)
+        self.late = self.late or (limit is not None and limit.past)
         return self.stopped or self.late
 
     def _parallel(self) -> bool:
@@ -66,9 +66,9 @@ class Runner:
                 self._workers = None
         return self._workers is not None
 
-    def _until_idle(self, deadline: float | None) -> Iterator[tuple[Any, Outcome, bool]]:
+    def _until_idle(self, limit: Limit | None) -> Iterator[tuple[Any, Outcome, bool]]:
         assert self._workers is not None
-        while not self._workers.idle and not self._over(deadline):
+        while not self._workers.idle and not self._over(limit):
             yield from self._collected()
 
     def _collected(self) -> Iterator[tuple[Any, Outcome, bool]]:

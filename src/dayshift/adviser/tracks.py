@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from dayshift.adviser.cache import Cache
+    from dayshift.adviser.effort import Effort
     from dayshift.adviser.history import Situation
 
 Floats = NDArray[np.float64]
@@ -74,12 +75,13 @@ class ReplayOptions:
 
     Args:
         workers: processes of one thread each; 0 computes in this process.
-        seconds: what one `run` may take; None without limit. What does not fit is left out in a fixed order: rows, ages, seeds.
+        seconds: what one `run` may take, as `effort.py` counts; None without limit. What does not fit is left out in a fixed order: rows, ages, seeds.
         train_rows: the most rows that a fit learns from.
         others_a_day: how many rows of the commoner class (of a regressor: rows) judge each day; all of the rarer do.
         cache: where results are kept.
         told: called after each fit, from the process and thread that called `run`.
         stop: asked between fits; True ends the run, which gives what it has.
+        effort: the clock of the limits, when it began before; None begins one.
     """
 
     workers: int = 2
@@ -89,3 +91,4 @@ class ReplayOptions:
     cache: "Cache | None" = None
     told: Callable[[Progress], None] | None = None
     stop: Callable[[], bool] | None = None
+    effort: "Effort | None" = None
