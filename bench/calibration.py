@@ -31,7 +31,7 @@ EFFECTS: dict[str, tuple[str, tuple[float, ...]]] = {
     "jumps": ("leap", (0.8, 1.2, 2.4)),
     "bursts": ("heat", (0.8, 1.2, 1.8)),
 }
-LENGTHS = (16, 18, 20, 22, 30, 40)
+LENGTHS = (16, 18, 20, 22, 32)
 
 
 @dataclass(frozen=True)

@@ -96,8 +96,8 @@ def shape_of(kind: str, seed: int, **chosen: object) -> Shape:
     drawn = np.random.default_rng([seed, 7])
     rare = bool(seed % 2)
     shape = Shape(
-        rate=0.05 if rare else 0.5,
-        a_day=900 if rare else 400,
+        rate=0.06 if rare else 0.5,
+        a_day=600 if rare else 350,
         model="tree" if seed // 2 % 2 else "linear",
         metric="average_precision" if seed % 8 == 5 else "roc_auc",
         rho=float(drawn.choice([0.0, 0.6, 0.8])),
