@@ -2,7 +2,8 @@
 
     python bench/kernel.py [--repeat 5]
 
-Prints a table and, as its last line, JSON. Needs `transactions.parquet` (DAYSHIFT_SHARED_DATA, or ../shared/data).
+Prints a table and, as its last line, JSON. Beside the stream run pure Python dictionaries and, if `river` is installed,
+River; `equal`: how many of their answers are the kernel's, bit for bit. Needs `transactions.parquet` (DAYSHIFT_SHARED_DATA, or ../shared/data).
 The handbook: Le Borgne, Siblini, Lebichot, Bontempi 2022, "Reproducible Machine Learning for Credit Card Fraud Detection".
 """
 
@@ -13,6 +14,7 @@ import resource
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,8 +22,10 @@ import polars as pl
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
+import _streams  # noqa: E402
+
 from dayshift.definition import Source, WindowFeature, decimal  # noqa: E402
-from dayshift.kernel import history, steps  # noqa: E402
+from dayshift.kernel import history  # noqa: E402
 from dayshift.kernel.arrays import Events, Questions, Values  # noqa: E402
 from dayshift.kernel.plan import Plan, compile_plan  # noqa: E402
 from dayshift.kernel.stream import State  # noqa: E402
@@ -82,28 +86,95 @@ def best(plan: Plan, log: tuple[dict[str, Events], Questions], threads: int, rep
     return min(walls), min(cpus)
 
 
-def stream(plan: Plan, log: tuple[dict[str, Events], Questions]) -> dict[str, float]:
-    """Per event in a state that half the history has filled: one event a call, and micro-batches of 100."""
-    state, n = State(plan), log[1].time.size
-    for at in range(0, n // 2, 100_000):
-        state.advance(*part(log, at, min(at + 100_000, n // 2)))
-    singles = [write_tape(plan, state.tape, *part(log, at, at + 1)) for at in range(n // 2, n // 2 + 5_000)]
-    out = np.empty((1, state.answer_words), np.int64)
-    took = []
-    for tape in singles:
+class Stream:
+    """A state filled by the first half of the log, and what comes next."""
+
+    def __init__(self, plan: Plan, log: tuple[dict[str, Events], Questions]) -> None:
+        self.plan, self.log, self.half = plan, log, log[1].time.size // 2
+        state = State(plan)
+        for at in range(0, self.half, 100_000):
+            state.advance(*part(log, at, min(at + 100_000, self.half)))
+        self.saved, self.bytes_used, self.held = state.save(), state.bytes_used, state.held
+
+    def parts(self, size: int, number: int) -> list[tuple[dict[str, Events], Questions]]:
+        """The next micro-batches."""
+        return [part(self.log, at, at + size) for at in range(self.half, self.half + size * number, size)]
+
+    def single(self, number: int = 5_000) -> float:
+        """Microseconds of one event a call, its row on the tape already written; median, wall."""
+        state, took = State.restore(self.plan, self.saved), []
+        for tape in [write_tape(self.plan, state.tape, *each) for each in self.parts(1, number)]:
+            began = time.perf_counter_ns()
+            state.run(tape, 1)
+            took.append(time.perf_counter_ns() - began)
+        return float(np.median(took)) / 1e3
+
+    def batched(self, size: int = 100, number: int = 2_000) -> tuple[float, float]:
+        """Events a CPU second in micro-batches: from arrays to answers, and from the tape's rows to those of answers."""
+        batches = self.parts(size, number)
+        state = State.restore(self.plan, self.saved)
+        began = time.thread_time()
+        for batch in batches:
+            state.advance(*batch)
+        whole = time.thread_time() - began
+        state = State.restore(self.plan, self.saved)
+        tapes = [write_tape(self.plan, state.tape, *batch) for batch in batches]
+        began = time.thread_time()
+        for tape in tapes:
+            state.run(tape, size)
+        return size * number / whole, size * number / (time.thread_time() - began)
+
+
+def contend(step: _streams.Step, made: Stream, number: int = 5_000) -> tuple[float, float, list[list[float | None]]]:
+    """(median microseconds of an event, events a CPU second, answers) of a contender that has seen the last 38 days."""
+    payments = made.log[0]["payments"]
+    customer, terminal = (entity.tolist() for entity in made.log[1].entities)
+    amount, fraud, at = (
+        a.tolist() for a in (payments.columns["amount"].values, payments.columns["fraud"].values, payments.time)
+    )
+    first = int(np.searchsorted(payments.time, payments.time[made.half] - 38 * _streams.DAY_US))
+    for i in range(first, made.half):
+        step((at[i], customer[i], terminal[i], amount[i], fraud[i]))
+    took, answers, cpu = [], [], time.thread_time()
+    for i in range(made.half, made.half + number):
         began = time.perf_counter_ns()
-        steps.run(*state.memory, tape, 0, out)
+        answers.append(step((at[i], customer[i], terminal[i], amount[i], fraud[i])))
         took.append(time.perf_counter_ns() - began)
-    begin = n // 2 + 5_000
-    batches = [part(log, at, at + 100) for at in range(begin, begin + 200_000, 100)]
-    cpu = time.thread_time()
-    for batch in batches:
-        state.advance(*batch)
-    batched = (time.thread_time() - cpu) / (len(batches) * 100)
+    return float(np.median(took)) / 1e3, number / (time.thread_time() - cpu), answers
+
+
+def agrees(plan: Plan, made: Stream, answers: list[list[float | None]]) -> float:
+    """The share of a contender's answers that are the kernel's."""
+    found = State.restore(plan, made.saved).advance(*made.parts(len(answers), 1)[0])
+    same = 0
+    for column, theirs in zip(found, zip(*answers, strict=True), strict=True):
+        valid = [True] * len(answers) if column.valid is None else column.valid.tolist()
+        mine = [value if there else None for value, there in zip(column.values.tolist(), valid, strict=True)]
+        same += sum(a == b for a, b in zip(mine, theirs, strict=True))
+    return same / (len(found) * len(answers))
+
+
+def stream(plan: Plan, log: tuple[dict[str, Events], Questions], repeat: int) -> dict[str, Any]:
+    """The state and its contenders, one after the other in each repetition; medians."""
+    made = Stream(plan, log)
+    singles, batches = [], []
+    for _ in range(repeat):
+        singles.append(made.single())
+        batches.append(made.batched())
+    contenders = {}
+    for name in ("dictionaries", "river"):
+        try:
+            us, events_s, answers = contend(getattr(_streams, name)(), made)
+        except ImportError:
+            continue
+        contenders[name] = {"us_p50": us, "events_s": events_s, "equal_answers": agrees(plan, made, answers)}
     return {
-        "event_us_p50": float(np.median(took)) / 1e3,
-        "batch100_events_per_cpu_s": 1 / batched,
-        "state_mb": state.bytes_used / 1e6,
+        "kernel_us_p50": float(np.median(singles)),
+        "kernel_events_s": float(np.median([whole for whole, _ in batches])),
+        "kernel_tape_events_s": float(np.median([rows for _, rows in batches])),
+        "state_mb": made.bytes_used / 1e6,
+        "bytes_an_entry": made.bytes_used / made.held,
+        "contenders": contenders,
     }
 
 
@@ -128,7 +199,7 @@ def main() -> None:
         "cpu_seconds": {"1 thread": one_cpu, f"{cores} threads": every_cpu},
         "rows_4x": {"rows": four[1].time.size, "seconds": longer, "cpu_seconds": longer_cpu},
         "cpu_growth_at_4x": longer_cpu / every_cpu,
-        **stream(plan, log),
+        **stream(plan, log, repeat),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
     print(f"{'history, 12 features':<28}{'rows':>12}{'wall s':>10}{'CPU s':>10}")
@@ -138,8 +209,15 @@ def main() -> None:
         (f"{cores} threads, four times", four[1].time.size, longer, longer_cpu),
     ):
         print(f"{name:<28}{rows:>12,}{wall:>10.3f}{cpu:>10.3f}")
-    print(f"\nstream: one event a call {found['event_us_p50']:.2f} µs (median)")
-    print(f"micro-batches of 100: {found['batch100_events_per_cpu_s']:,.0f} events per CPU second")
+    print(f"\n{'stream, 12 features, 1 core':<44}{'µs/event p50':>14}{'events/CPU s':>15}{'equal':>9}")
+    print(f"{'kernel, one event a call':<44}{found['kernel_us_p50']:>14.2f}")
+    print(f"{'kernel, 100 a call, arrays to answers':<44}{'':>14}{found['kernel_events_s']:>15,.0f}")
+    print(f"{'kernel, 100 a call, rows to rows':<44}{'':>14}{found['kernel_tape_events_s']:>15,.0f}")
+    for name, row in found["contenders"].items():
+        print(f"{name:<44}{row['us_p50']:>14.2f}{row['events_s']:>15,.0f}{row['equal_answers']:>9.1%}")
+    print(
+        f"state: {found['state_mb']:.1f} MB, {found['bytes_an_entry']:.0f} bytes an entry, heads and directory included"
+    )
     print(json.dumps(found))
 
 

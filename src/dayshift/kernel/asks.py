@@ -16,7 +16,7 @@ import numpy as np
 from dayshift.kernel import layout as lay
 from dayshift.kernel import rings, wide
 from dayshift.kernel.folds import SUM_FLOAT, SUM_INT, deviation
-from dayshift.kernel.jit import bare, inner
+from dayshift.kernel.jit import bare, inner, peek
 from dayshift.kernel.numbers import add, divide, divide_total, fits, magnitude, multiply, subtract, widen
 from dayshift.kernel.stream_sketches import distinct, quantile, scratch_words
 from dayshift.kernel.wide import before
@@ -30,18 +30,16 @@ NO_MEMORY, FLAGGED = -1, -2
 def seek(memory: Any, shape: Any, begin: Any, end: Any, guess: Any, bound: Any) -> Any:
     """The first place in [begin, end) of a ring, `shape` = (ring, mask, stride), whose time is >= bound, or end."""
     ring, mask, stride = shape
-    place = min(max(guess, begin), end)
+    first = place = min(max(guess, begin), end)
     stop = min(end, place + STEPS)
-    while place < stop and memory[ring + (place & mask) * stride] < bound:
+    while place < stop and peek(memory, ring + (place & mask) * stride) < bound:
         place += 1
-    if place == stop and place < end:
-        return _bisect(memory, shape, place, end, bound)
+    if place > first:
+        return place if place < stop or place == end else _bisect(memory, shape, place, end, bound)
     stop = max(begin, place - STEPS)
-    while place > stop and memory[ring + ((place - 1) & mask) * stride] >= bound:
+    while place > stop and peek(memory, ring + ((place - 1) & mask) * stride) >= bound:
         place -= 1
-    if place == stop and place > begin:
-        return _bisect(memory, shape, begin, place, bound)
-    return place
+    return place if place > stop or place == begin else _bisect(memory, shape, begin, place, bound)
 
 
 @bare
@@ -49,7 +47,7 @@ def _bisect(memory: Any, shape: Any, begin: Any, end: Any, bound: Any) -> Any:
     ring, mask, stride = shape
     while begin < end:
         middle = (begin + end) >> 1
-        if memory[ring + (middle & mask) * stride] < bound:
+        if peek(memory, ring + (middle & mask) * stride) < bound:
             begin = middle + 1
         else:
             end = middle
@@ -60,14 +58,14 @@ def _bisect(memory: Any, shape: Any, begin: Any, end: Any, bound: Any) -> Any:
 def total(memory: Any, where: Any, column: Any, own: Any) -> Any:
     """(number, sum, whether the sum is proved to fit) of a window's values; see `wide.wide_total` for when not."""
     head, _, _, _, _, lo, hi, whole, with_own, _, _ = where
-    base, prefix = head + memory[column + lay.C_BASE], memory[column + lay.C_PREFIX]
-    n, value, most = hi - lo, 0, memory[memory[column + lay.C_LARGEST]]
+    base, prefix = head + peek(memory, column + lay.C_BASE), peek(memory, column + lay.C_PREFIX)
+    n, value, most = hi - lo, 0, peek(memory, peek(memory, column + lay.C_LARGEST))
     if n > 0:
         value = before(memory, where, hi, prefix, base + lay.TOTAL)
         value -= before(memory, where, lo, prefix, base + lay.TOTAL)
     if whole and head > 0:
-        n += memory[head + lay.FOLDED]
-        value += memory[base + lay.BASE_SUM]
+        n += peek(memory, head + lay.FOLDED)
+        value += peek(memory, base + lay.BASE_SUM)
     if with_own:
         n, value, most = n + 1, value + own, max(most, abs(own))
     return n, value, float(most) * float(n) < 9.2e18
@@ -185,19 +183,19 @@ def since(memory: Any, real: Any, where: Any, slot: Any) -> Any:
 @inner
 def sums(memory: Any, real: Any, where: Any, slot: Any) -> Any:
     """Sums and means; returns what passed its bits, or 0."""
-    column = memory[slot + lay.K_COLUMN]
-    own = memory[memory[lay.ROW] + memory[column + lay.C_TAPE]]
+    column = peek(memory, slot + lay.K_COLUMN)
+    own = peek(memory, peek(memory, lay.ROW) + peek(memory, column + lay.C_TAPE))
     n, value, proved = total(memory, where, column, own)
     if not proved:
         return _wide_sums(memory, real, where, slot, own)
     if n > 0:
-        at, mode = memory[lay.ANSWER] + memory[slot + lay.K_OUT], memory[slot + lay.K_MODE]
-        memory[at + memory[lay.OUTPUTS]] = 1
+        at, mode = peek(memory, lay.ANSWER) + peek(memory, slot + lay.K_OUT), peek(memory, slot + lay.K_MODE)
+        memory[at + peek(memory, lay.OUTPUTS)] = 1
         if mode == SUM_INT:
             memory[at] = value
         else:
-            number, factor = 1 if mode == SUM_FLOAT else n, real[memory[slot + lay.K_REAL]]
-            real[at] = divide(value, number, memory[slot + lay.K_ODD], factor)
+            number, factor = 1 if mode == SUM_FLOAT else n, real[peek(memory, slot + lay.K_REAL)]
+            real[at] = divide(value, number, peek(memory, slot + lay.K_ODD), factor)
     return 0
 
 
@@ -280,42 +278,42 @@ def reduce(memory: Any, real: Any, where: Any, slot: Any) -> Any:
 def ask(memory: Any, real: Any, lane: Any, entity: Any) -> Any:
     """Answer one lane's slots of the row's question; returns 0, the slot that has no answer for
     its bits, or -1 where there is no room to work one out."""
-    row, as_of = memory[lay.ROW], memory[memory[lay.ROW] + lay.T_AS_OF]
-    record, stride, missed = memory[lane + lay.L_RECORD], memory[lane + lay.L_STRIDE], False
+    row, as_of = peek(memory, lay.ROW), peek(memory, peek(memory, lay.ROW) + lay.T_AS_OF)
+    record, stride, missed = peek(memory, lane + lay.L_RECORD), peek(memory, lane + lay.L_STRIDE), False
     head = rings.find_head(memory, record, entity)
-    ring, size, start, end, evicted = 0, 1, 0, 0, memory[record + lay.FLOOR]
+    ring, size, start, end, evicted = 0, 1, 0, 0, peek(memory, record + lay.FLOOR)
     if head > 0:
-        ring, size, start = memory[head + lay.RING], memory[head + lay.SIZE], memory[head + lay.START]
-        end, evicted = memory[head + lay.END], memory[head + lay.EVICTED]
-    mask = memory[lane + lay.L_FILTER]
-    asks = memory[row + lay.T_OWN] > 0 and memory[row] == memory[lane + lay.L_SOURCE]
-    asks = asks and (mask < 0 or memory[row + mask] > 0)
+        ring, size, start = peek(memory, head + lay.RING), peek(memory, head + lay.SIZE), peek(memory, head + lay.START)
+        end, evicted = peek(memory, head + lay.END), peek(memory, head + lay.EVICTED)
+    mask = peek(memory, lane + lay.L_FILTER)
+    asks = peek(memory, row + lay.T_OWN) > 0 and peek(memory, row) == peek(memory, lane + lay.L_SOURCE)
+    asks = asks and (mask < 0 or peek(memory, row + mask) > 0)
     hi = end
-    for span in range(memory[lane + lay.L_SPAN], memory[lane + lay.L_SPANS], lay.SPAN_WORDS):
-        width = memory[span + lay.S_WIDTH]
-        upper = as_of - memory[span + lay.S_DELAY] + memory[span + lay.S_RIGHT]
+    for span in range(peek(memory, lane + lay.L_SPAN), peek(memory, lane + lay.L_SPANS), lay.SPAN_WORDS):
+        width = peek(memory, span + lay.S_WIDTH)
+        upper = as_of - peek(memory, span + lay.S_DELAY) + peek(memory, span + lay.S_RIGHT)
         lo = start
         if end > start:
-            if memory[span + lay.S_UPPER] > 0:
-                guess = head + memory[span + lay.S_UPPER]
-                hi = seek(memory, (ring, size - 1, stride), start, end, memory[guess], upper)
+            if peek(memory, span + lay.S_UPPER) > 0:
+                guess = head + peek(memory, span + lay.S_UPPER)
+                hi = seek(memory, (ring, size - 1, stride), start, end, peek(memory, guess), upper)
                 memory[guess] = hi
             if width >= 0:
-                guess = head + memory[span + lay.S_LOWER]
-                lo = seek(memory, (ring, size - 1, stride), start, hi, memory[guess], upper - width)
+                guess = head + peek(memory, span + lay.S_LOWER)
+                lo = seek(memory, (ring, size - 1, stride), start, hi, peek(memory, guess), upper - width)
                 memory[guess] = lo
         if evicted != lay.NEVER and evicted >= (upper - width if width >= 0 else upper):
             missed = True
             continue
-        own = asks and memory[span + lay.S_SELF] > 0
-        number = (span - memory[lane + lay.L_SPAN]) // lay.SPAN_WORDS
+        own = asks and peek(memory, span + lay.S_SELF) > 0
+        number = (span - peek(memory, lane + lay.L_SPAN)) // lay.SPAN_WORDS
         where = (head, ring, size, stride, end, lo, hi, np.int64(width < 0), np.int64(own), lane, number)
         fault = answer(memory, real, where, span)
         if fault > 0 or fault == NO_MEMORY:
             return fault
         missed = missed or fault == FLAGGED
     if missed:
-        memory[memory[lay.ANSWER] + 2 * memory[lay.OUTPUTS]] = 1
+        memory[peek(memory, lay.ANSWER) + 2 * peek(memory, lay.OUTPUTS)] = 1
     return 0
 
 
@@ -325,12 +323,12 @@ def answer(memory: Any, real: Any, where: Any, span: Any) -> Any:
     head, _, _, _, _, lo, hi, whole, with_own, _, _ = where
     count = hi - lo + with_own
     if whole and head > 0:
-        count += memory[head + lay.FOLDED]
+        count += peek(memory, head + lay.FOLDED)
     found = 0
-    for slot in range(memory[span + lay.S_SLOT], memory[span + lay.S_SLOTS], lay.SLOT_WORDS):
-        code = memory[slot + lay.K_CODE]
+    for slot in range(peek(memory, span + lay.S_SLOT), peek(memory, span + lay.S_SLOTS), lay.SLOT_WORDS):
+        code = peek(memory, slot + lay.K_CODE)
         if code == lay.COUNT:
-            memory[memory[lay.ANSWER] + memory[slot + lay.K_OUT]] = count
+            memory[peek(memory, lay.ANSWER) + peek(memory, slot + lay.K_OUT)] = count
             continue
         why = sums(memory, real, where, slot) if code == lay.SUMS else reduce(memory, real, where, slot)
         if why == NO_ROOM:

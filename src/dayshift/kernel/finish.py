@@ -14,6 +14,8 @@ FILLED = ("int", "float", "bool", "decimal")
 
 def finish(plan: Plan, slots: Sequence[Sequence[Answer]]) -> list[Answer]:
     """The answers of all plan columns from those of the slots (each slot: one, or n for `last_n`)."""
+    if plan.plain:
+        return [value for rule in plan.finishes for value in slots[rule.slot]]
     answers = []
     for rule in plan.finishes:
         for part, value in enumerate(slots[rule.slot]):

@@ -71,10 +71,16 @@ T_SOURCE, T_TIME, T_ROW, T_AS_OF, T_OWN, T_ENTITIES = range(6)
 
 @dataclass(frozen=True)
 class Tape:
-    """Which word of a tape's row holds what."""
+    """Which word of a tape's row holds what: by `keys`, (source, key columns) of each series, and `columns`, (source, name)."""
 
-    series: int
+    sources: tuple[str, ...]
+    keys: tuple[tuple[str, tuple[str, ...]], ...]
     columns: tuple[tuple[str, str], ...]
+
+    @property
+    def series(self) -> int:
+        """How many series there are."""
+        return len(self.keys)
 
     @property
     def width(self) -> int:
@@ -108,7 +114,8 @@ class _Build:
 
     def __init__(self, plan: Plan, sources: tuple[str, ...]) -> None:
         self.plan, self.sources = plan, sources
-        self.tape = Tape(len(plan.series), tuple((source, name) for source in sources for name in plan.reads(source)))
+        keys = tuple((series.source, series.columns) for series in plan.series)
+        self.tape = Tape(sources, keys, tuple((source, name) for source in sources for name in plan.reads(source)))
         self.lanes: list[list[int]] = []
         self.spans: list[list[int]] = []
         self.slots: list[list[int]] = []

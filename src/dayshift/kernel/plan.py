@@ -114,6 +114,11 @@ class Plan:
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     @cached_property
+    def plain(self) -> bool:
+        """Whether the answers of slots are those of features as they stand: without baselines and fills."""
+        return all(rule.base is None and rule.fill is None for rule in self.finishes)
+
+    @cached_property
     def lanes(self) -> tuple[Lane, ...]:
         """The lanes when every optional column may hold nulls."""
         return self.lanes_where(lambda series, slot: slot.optional)

@@ -16,7 +16,7 @@ import numpy as np
 
 from dayshift.kernel import layout as lay
 from dayshift.kernel import wide
-from dayshift.kernel.jit import bare, inner
+from dayshift.kernel.jit import bare, inner, peek
 from dayshift.kernel.numbers import add, magnitude, multiply
 
 SMALLEST_RING = 4
@@ -26,24 +26,24 @@ FIRST_DIRECTORY = 64
 @inner
 def words_needed(memory: Any, lane: Any, entity: Any) -> Any:
     """How many free words an insertion may take."""
-    record = memory[lane + lay.L_RECORD]
-    unit = memory[lane + lay.L_STRIDE] + memory[lane + lay.L_TREES]
-    new = memory[lane + lay.L_HEAD] + SMALLEST_RING * unit
-    if entity >= memory[record + lay.DIRECTORY_SIZE]:
+    record = peek(memory, lane + lay.L_RECORD)
+    unit = peek(memory, lane + lay.L_STRIDE) + peek(memory, lane + lay.L_TREES)
+    new = peek(memory, lane + lay.L_HEAD) + SMALLEST_RING * unit
+    if entity >= peek(memory, record + lay.DIRECTORY_SIZE):
         return 2 * (entity + FIRST_DIRECTORY) + new
-    head = memory[memory[record + lay.DIRECTORY] + entity]
+    head = peek(memory, peek(memory, record + lay.DIRECTORY) + entity)
     if head == 0:
         return new
-    full = memory[head + lay.END] - memory[head + lay.START] >= memory[head + lay.SIZE]
-    return 2 * memory[head + lay.SIZE] * unit if full else 0
+    full = peek(memory, head + lay.END) - peek(memory, head + lay.START) >= peek(memory, head + lay.SIZE)
+    return 2 * peek(memory, head + lay.SIZE) * unit if full else 0
 
 
 @inner
 def find_head(memory: Any, record: Any, entity: Any) -> Any:
     """Where an entity's head is; 0 where there is none."""
-    if entity >= memory[record + lay.DIRECTORY_SIZE]:
+    if entity >= peek(memory, record + lay.DIRECTORY_SIZE):
         return 0
-    return memory[memory[record + lay.DIRECTORY] + entity]
+    return peek(memory, peek(memory, record + lay.DIRECTORY) + entity)
 
 
 @bare
@@ -208,24 +208,28 @@ def evict(memory: Any, lane: Any, head: Any) -> None:
 @inner
 def sweep(memory: Any, lane: Any) -> None:
     """Evict from the next entity of the lane's directory, and forget it when nothing is left to know."""
-    record = memory[lane + lay.L_RECORD]
-    size = memory[record + lay.DIRECTORY_SIZE]
+    record = peek(memory, lane + lay.L_RECORD)
+    size = peek(memory, record + lay.DIRECTORY_SIZE)
     if size == 0:
         return
-    hand = memory[record + lay.HAND]
+    hand = peek(memory, record + lay.HAND)
     hand = hand + 1 if hand + 1 < size else 0
     memory[record + lay.HAND] = hand
-    at = memory[record + lay.DIRECTORY] + hand
-    head = memory[at]
+    at = peek(memory, record + lay.DIRECTORY) + hand
+    head = peek(memory, at)
     if head == 0:
         return
-    start = memory[head + lay.START]
-    if start < memory[head + lay.END]:
-        first = memory[head + lay.RING] + (start & (memory[head + lay.SIZE] - 1)) * memory[lane + lay.L_STRIDE]
-        if memory[first] >= memory[lay.CLOCK] - memory[lay.SLACK] - memory[lane + lay.L_HORIZON]:
+    start = peek(memory, head + lay.START)
+    if start < peek(memory, head + lay.END):
+        first = peek(memory, head + lay.RING) + (start & (peek(memory, head + lay.SIZE) - 1)) * peek(
+            memory, lane + lay.L_STRIDE
+        )
+        if peek(memory, first) >= peek(memory, lay.CLOCK) - peek(memory, lay.SLACK) - peek(
+            memory, lane + lay.L_HORIZON
+        ):
             return
         evict(memory, lane, head)
-    if memory[lane + lay.L_UNBOUNDED] == 0 and memory[head + lay.START] == memory[head + lay.END]:
+    if peek(memory, lane + lay.L_UNBOUNDED) == 0 and peek(memory, head + lay.START) == peek(memory, head + lay.END):
         _forget(memory, lane, head)
         memory[at] = 0
 
@@ -248,38 +252,38 @@ def insert(memory: Any, lane: Any, head: Any, row: Any) -> None:
     An event older than the evicted ones is folded at once; so is one that happened with the last of them, if no entry
     of the same time is left.
     """
-    time, stride = memory[row + lay.T_TIME], memory[lane + lay.L_STRIDE]
-    if memory[head + lay.END] - memory[head + lay.START] == memory[head + lay.SIZE]:
+    time, stride = peek(memory, row + lay.T_TIME), peek(memory, lane + lay.L_STRIDE)
+    if peek(memory, head + lay.END) - peek(memory, head + lay.START) == peek(memory, head + lay.SIZE):
         evict(memory, lane, head)
-    first, last = memory[lane + lay.L_COLUMN], memory[lane + lay.L_COLUMNS]
+    first, last = peek(memory, lane + lay.L_COLUMN), peek(memory, lane + lay.L_COLUMNS)
     for c in range(first, last, lay.COLUMN_WORDS):
-        at = memory[c + lay.C_LARGEST]
-        memory[at] = max(memory[at], abs(memory[row + memory[c + lay.C_TAPE]]))
-    start, end, evicted = memory[head + lay.START], memory[head + lay.END], memory[head + lay.EVICTED]
-    ring, mask = memory[head + lay.RING], memory[head + lay.SIZE] - 1
+        at = peek(memory, c + lay.C_LARGEST)
+        memory[at] = max(peek(memory, at), abs(peek(memory, row + peek(memory, c + lay.C_TAPE))))
+    start, end, evicted = peek(memory, head + lay.START), peek(memory, head + lay.END), peek(memory, head + lay.EVICTED)
+    ring, mask = peek(memory, head + lay.RING), peek(memory, head + lay.SIZE) - 1
     if (
         evicted != lay.NEVER
         and time <= evicted
-        and (time < evicted or start == end or memory[ring + (start & mask) * stride] > evicted)
+        and (time < evicted or start == end or peek(memory, ring + (start & mask) * stride) > evicted)
     ):
         _fold_late(memory, lane, head, row)
         return
     if end - start > mask:
         _resize(memory, lane, head, 2 * mask + 2)
-        ring, mask = memory[head + lay.RING], 2 * mask + 1
+        ring, mask = peek(memory, head + lay.RING), 2 * mask + 1
     memory[head + lay.END] = end + 1
-    memory[memory[lane + lay.L_RECORD] + lay.HELD] += 1
-    if end > start and memory[ring + ((end - 1) & mask) * stride] > time:
+    memory[peek(memory, lane + lay.L_RECORD) + lay.HELD] += 1
+    if end > start and peek(memory, ring + ((end - 1) & mask) * stride) > time:
         _put_in(memory, lane, head, row)
         return
     entry = ring + (end & mask) * stride
     memory[entry] = time
     for c in range(first, last, lay.COLUMN_WORDS):
-        base = head + memory[c + lay.C_BASE]
-        value = memory[row + memory[c + lay.C_TAPE]]
+        base = head + peek(memory, c + lay.C_BASE)
+        value = peek(memory, row + peek(memory, c + lay.C_TAPE))
         _write(memory, c, entry, base + lay.TOTAL, base + lay.TOTAL_SQUARE, value)
         _raise(memory, c, base + lay.TOTAL, base + lay.TOTAL_SQUARE, value)
-    if memory[lane + lay.L_TREES] > 0:
+    if peek(memory, lane + lay.L_TREES) > 0:
         touch_trees(memory, lane, head, end)
 
 
@@ -326,22 +330,22 @@ def _put_in(memory: Any, lane: Any, head: Any, row: Any) -> None:
 @inner
 def _write(memory: Any, c: Any, entry: Any, total: Any, squares: Any, value: Any) -> None:
     """A column's words of a new entry; `total` and `squares` are where the sums before it stand."""
-    if memory[c + lay.C_VALUE] >= 0:
-        memory[entry + memory[c + lay.C_VALUE]] = value
-    prefix, square = memory[c + lay.C_PREFIX], memory[c + lay.C_SQUARE]
+    if peek(memory, c + lay.C_VALUE) >= 0:
+        memory[entry + peek(memory, c + lay.C_VALUE)] = value
+    prefix, square = peek(memory, c + lay.C_PREFIX), peek(memory, c + lay.C_SQUARE)
     if prefix >= 0:
-        memory[entry + prefix] = memory[total]
+        memory[entry + prefix] = peek(memory, total)
     if square >= 0:
-        memory[entry + square], memory[entry + square + 1] = memory[squares], memory[squares + 1]
+        memory[entry + square], memory[entry + square + 1] = peek(memory, squares), peek(memory, squares + 1)
 
 
 @inner
 def _raise(memory: Any, c: Any, total: Any, squares: Any, value: Any) -> None:
     """Let the sums that stand at `total` and `squares` count one more value."""
-    if memory[c + lay.C_PREFIX] >= 0:
+    if peek(memory, c + lay.C_PREFIX) >= 0:
         memory[total] += value
-    if memory[c + lay.C_SQUARE] >= 0:
+    if peek(memory, c + lay.C_SQUARE) >= 0:
         a = magnitude(value)
         qh, ql = multiply(a, a)
-        qh, ql = add(np.uint64(memory[squares]), np.uint64(memory[squares + 1]), qh, ql)
+        qh, ql = add(np.uint64(peek(memory, squares)), np.uint64(peek(memory, squares + 1)), qh, ql)
         memory[squares], memory[squares + 1] = np.int64(qh), np.int64(ql)

@@ -51,6 +51,11 @@ class State:
         self._memory[lay.SLACK] = max(reach // 8, HOUR_US) if slack_us is None else slack_us
         self.unanswerable: Any = np.zeros(0, np.bool_)
         self._spoiled = False
+        self._deviations = [number for number, part in enumerate(tables.parts) if part >= 0]
+        self._lines = [
+            (lines, slot.fractional, slot.aggregate not in NULLABLE_NOT)
+            for slot, lines in zip(plan.slots, tables.lines, strict=True)
+        ]
 
     @property
     def held(self) -> int:
@@ -122,15 +127,15 @@ class State:
         outputs = self._tables.outputs
         whole = np.ascontiguousarray(out.T[:outputs])
         real = whole.view(np.float64)
-        valid = np.ascontiguousarray(out.T[outputs : 2 * outputs] != 0)
-        self.unanswerable = out[:, 2 * outputs] != 0
-        answers = []
-        for number, (slot, lines) in enumerate(zip(self.plan.slots, self._tables.lines, strict=True)):
-            if self._tables.parts[number] >= 0:
-                self._settle(slot, number, real[lines[0]], out)
-            values = real if slot.fractional else whole
-            never_null = slot.aggregate in NULLABLE_NOT
-            answers.append([Answer(values[line], None if never_null else valid[line]) for line in lines])
+        valid = np.ascontiguousarray(out.T[outputs : 2 * outputs + 1]) != 0
+        self.unanswerable = valid[outputs]
+        for number in self._deviations:
+            self._settle(self.plan.slots[number], number, real[self._tables.lines[number][0]], out)
+        values, there = (list(whole), list(real)), list(valid)
+        answers = [
+            [Answer(values[fractional][line], there[line] if nullable else None) for line in lines]
+            for lines, fractional, nullable in self._lines
+        ]
         return finish(self.plan, answers)
 
     def _settle(self, slot: Slot, number: int, real: Any, out: Any) -> None:

@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from dayshift.kernel import layout as lay
-from dayshift.kernel.jit import bare, inner
+from dayshift.kernel.jit import bare, inner, peek
 from dayshift.kernel.numbers import add, subtract, widen
 
 
 @inner
-def before(memory: Any, where: Any, place: Any, word: Any, total: Any) -> Any:
-    """The sum of what stands before a place: a word of its entry; at the ring's end, what stands at `total`."""
+def before(memory: Any, where: Any, place: Any, at: Any, total: Any) -> Any:
+    """The sum of what stands before a place: the word `at` of its entry; at the ring's end, what stands at `total`."""
     if place == where[4]:
-        return memory[total]
-    return memory[where[1] + (place & (where[2] - 1)) * where[3] + word]
+        return peek(memory, total)
+    return peek(memory, where[1] + (place & (where[2] - 1)) * where[3] + at)
 
 
 @bare
