@@ -33,7 +33,7 @@ test: $(VENV)/.dev  ## every test; `make services` says which real services they
 	@$(RUN) -m pytest -n $(WORKERS) $(PYTEST)
 
 test-fast: $(VENV)/.dev  ## the tests that take less than five seconds each
-	@$(RUN) -m pytest -n $(WORKERS) -m "not slow and not postgres" $(PYTEST)
+	@$(RUN) -m pytest -n $(WORKERS) -m "not slow and not postgres and not kafka" $(PYTEST)
 
 check: $(VENV)/.dev  ## format, lint, types and import contracts
 	@$(RUN) -m ruff format --check --quiet . || { echo "hint: make format"; exit 1; }

@@ -1,5 +1,6 @@
 """Fixtures that all tests share: real services, real data, and the budget of the property tests."""
 
+import contextlib
 import os
 import random
 from collections.abc import Iterator
@@ -57,6 +58,23 @@ def postgres(postgres_server: services.Server) -> Iterator[services.Database]:
     admin.run(f"create database {name}")
     yield postgres_server.database(name)
     admin.run(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[services.Cluster]:
+    """A Kafka broker of this session's own; skips without Java or Maven, fails under DAYSHIFT_REQUIRE_SERVICES=1."""
+    with contextlib.ExitStack() as held:
+        try:
+            cluster = held.enter_context(services.kafka())
+        except services.NoKafka as reason:
+            _absent(f"no Kafka: {reason}", required=os.environ.get("DAYSHIFT_REQUIRE_SERVICES") == "1")
+        yield cluster
+
+
+@pytest.fixture
+def topic(kafka: services.Cluster) -> str:
+    """A new, empty topic of one partition."""
+    return kafka.topic(f"test-{next(_numbers)}")
 
 
 @pytest.fixture(scope="session")

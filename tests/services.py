@@ -1,6 +1,6 @@
-"""Throw-away services for the tests: a PostgreSQL server that lives as long as the test session.
+"""Throw-away services for the tests: a PostgreSQL server, and Kafka (`tests.brokers`), as long as the test session lives.
 
-The server listens on a free port of the loopback address, keeps its files in a temporary folder, trusts everybody who
+The PostgreSQL server listens on a free port of the loopback address, keeps its files in a temporary folder, trusts everybody who
 can reach it and never flushes to disk. It refuses to run as root, so as root it runs as the user `postgres`.
 """
 
@@ -9,13 +9,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.brokers import Cluster, NoKafka, free_ports, kafka, kafka_jars
 
 PLACES = (
     "/usr/lib/postgresql/*/bin",
@@ -25,6 +26,7 @@ PLACES = (
 )
 QUIET = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=40")
 START_SECONDS = 60
+__all__ = ["Cluster", "Database", "NoKafka", "Server", "find_postgres", "kafka", "kafka_jars", "postgres"]
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,6 @@ def find_postgres() -> Path | None:
     return None
 
 
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _owner() -> str | None:
     """The user to run as: None is ourselves; root has to become somebody else."""
     if os.geteuid() != 0:
@@ -92,7 +87,7 @@ def _answers(server: Server) -> bool:
 
 
 def _start(binaries: Path, folder: Path, user: str | None) -> tuple[subprocess.Popen[bytes], Server]:
-    server = Server(binaries, free_port())
+    server = Server(binaries, free_ports(1)[0])
     options = [part for setting in QUIET for part in ("-c", setting)]
     listen = ["-h", "127.0.0.1", "-p", str(server.port), "-k", ""]
     with (folder / "log").open("wb") as log:
@@ -135,6 +130,13 @@ def postgres(binaries: Path) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _found_kafka() -> str:
+    try:
+        return f"yes, {kafka_jars()}"
+    except NoKafka as reason:
+        return f"no: {reason}"
+
+
 def main() -> None:
     """Say which services and data the tests can use on this machine, and how the others are had."""
     binaries = find_postgres()
@@ -145,6 +147,7 @@ def main() -> None:
     )
     folder = Path(os.environ.get("DAYSHIFT_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     print(f"PostgreSQL (started by the tests on a free port): {found}")
+    print(f"Apache Kafka (started by the tests on free ports): {_found_kafka()}")
     print(
         f"large real data: {'yes, ' + str(folder) if folder.exists() else 'no: set DAYSHIFT_SHARED_DATA to its folder'}"
     )

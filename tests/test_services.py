@@ -1,8 +1,11 @@
 """The throw-away services are real."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.services import Database
+from tests import services
+from tests.services import Cluster, Database
 
 
 @pytest.mark.postgres
@@ -17,3 +20,57 @@ def test_each_test_gets_an_empty_database(postgres: Database) -> None:
 def test_the_next_test_sees_nothing_of_the_one_before(postgres: Database) -> None:
     """The table of the other test is not here."""
     assert postgres.run("select to_regclass('t') is null") == "t"
+
+
+@pytest.mark.kafka
+def test_a_topic_gives_back_what_was_sent_to_it(kafka: Cluster, topic: str) -> None:
+    """A message comes out as it went in."""
+    _send(kafka, topic, b"hello")
+    assert _received(kafka, topic) == [b"hello"]
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_killed_broker_comes_back_with_its_topics(kafka: Cluster) -> None:
+    """Of three brokers one may be killed: the topic goes on, and the broker comes back with what it held."""
+    del kafka  # it says whether Kafka can be started here
+    with services.kafka(brokers=3) as cluster:
+        topic = cluster.topic("copied")
+        cluster.brokers[0].kill()
+        assert not cluster.brokers[0].running
+        _send(cluster, topic, b"one of three is down")
+        cluster.restart(0)
+        cluster.brokers[1].kill()
+        assert _received(cluster, topic) == [b"one of three is down"]
+    assert not any(broker.running for broker in cluster.brokers)
+
+
+def test_kafka_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without Java, or without Maven and jars, the reason and the remedy are told."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("tests.brokers.shutil.which", lambda name: None)
+    with pytest.raises(services.NoKafka, match="Java is not installed: apt-get install"):
+        services.kafka_jars()
+    monkeypatch.setattr("tests.brokers.shutil.which", lambda name: "java" if name == "java" else None)
+    monkeypatch.setattr("tests.brokers._java_version", lambda java: 17)
+    with pytest.raises(services.NoKafka, match="Maven is not installed"):
+        services.kafka_jars()
+
+
+def _send(cluster: Cluster, topic: str, value: bytes) -> None:
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": cluster.address})
+    producer.produce(topic, value)
+    assert producer.flush(30) == 0
+
+
+def _received(cluster: Cluster, topic: str) -> list[bytes | None]:
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer({"bootstrap.servers": cluster.address, "group.id": "tests", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    message = consumer.poll(30)
+    consumer.close()
+    assert message is not None
+    return [message.value()]
