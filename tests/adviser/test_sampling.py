@@ -1,10 +1,11 @@
 """Draws of rows."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayshift.adviser.sampling import evaluation_sample, rarer, salt_of, training_sample
+from dayshift.adviser.sampling import RATIO, evaluation_sample, rarer, salt_of, training_sample
 from dayshift.lifecycle.metrics import DAY_US
 
 
@@ -15,7 +16,8 @@ def test_weights_stand_for_all_rows_of_each_class(n: int, most: int, salt: int, 
     drawn = training_sample(np.arange(n), label, rarer(label), most, salt)
     assert len(drawn.rows) <= max(most, 1) or n <= most
     assert np.all(np.diff(drawn.rows) > 0)
-    if rarer(label) is not None:
+    assert drawn.weight.max(initial=1.0) <= RATIO * drawn.weight.min(initial=np.inf) * 1.6 or most < 100
+    if rarer(label) is not None and len(np.unique(drawn.weight)) == 2:
         for value in (0.0, 1.0):
             assert np.isclose(drawn.weight[label[drawn.rows] == value].sum(), (label == value).sum())
 
@@ -26,11 +28,26 @@ def test_salts_of_neighbouring_seeds_and_days_differ() -> None:
 
 
 def test_all_of_the_rarer_class_trains_when_it_fits() -> None:
-    """Half the places at most are theirs; here they fit."""
+    """They stand ten to one beside the others at most; here that leaves room for all of them."""
     label = (np.arange(1000) % 50 == 0).astype(float)
-    drawn = training_sample(np.arange(1000), label, 1.0, 100, salt=3)
-    assert len(drawn.rows) == 100
+    drawn = training_sample(np.arange(1000), label, 1.0, 150, salt=3)
+    assert len(drawn.rows) == 150
     assert label[drawn.rows].sum() == 20
+
+
+def test_no_row_weighs_much_more_than_another() -> None:
+    """With one in a thousand positive and little room, positives are drawn too: a few heavy rows would be the whole model."""
+    label = (np.arange(100_000) % 1000 == 0).astype(float)
+    drawn = training_sample(np.arange(100_000), label, 1.0, 5_000, salt=3)
+    weights = [float(drawn.weight[label[drawn.rows] == value][0]) for value in (0.0, 1.0)]
+    assert weights[0] / weights[1] == pytest.approx(RATIO, rel=0.05)
+    assert len(drawn.rows) == 5_000
+
+
+def test_where_classes_are_about_as_frequent_all_rows_weigh_the_same() -> None:
+    """Then the label is not looked at, and the estimator is fitted without weights, as the user would."""
+    label = (np.arange(10_000) % 5 == 0).astype(float)
+    assert len(np.unique(training_sample(np.arange(10_000), label, 1.0, 1_000, salt=3).weight)) == 1
 
 
 def test_two_fits_draw_different_rows() -> None:

@@ -8,7 +8,7 @@ then further seeds are left out, and at last the time itself ends the run. What 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dayshift.adviser.tracks import DECLARED, FEWEST_TRAIN_ROWS, Track
+from dayshift.adviser.tracks import DECLARED, FEWEST_TRAIN_ROWS, Track, times_rows
 
 LADDER = (30_000, 20_000, 15_000, 10_000, 7_000, FEWEST_TRAIN_ROWS)
 YOUNG = 4
@@ -35,12 +35,13 @@ class Cost:
     judge_s: float
     rows: int
 
-    def of(self, plan: Plan, weeks: int) -> float:
+    def of(self, plan: Plan, weeks: int, tracks: Sequence[Track]) -> float:
         """CPU seconds of a whole plan."""
-        share = _FIXED + (1 - _FIXED) * min(plan.train_rows / max(self.rows, 1), 1)
+        share = min(plan.train_rows / max(self.rows, 1), 1)
         return sum(
-            weeks * share * self.fit_s + self.judge_s * sum(min(ages, weeks - week) for week in range(weeks))
-            for ages in plan.ages
+            weeks * (_FIXED + (1 - _FIXED) * share * times_rows(track)) * self.fit_s
+            + self.judge_s * sum(min(ages, weeks - week) for week in range(weeks))
+            for track, ages in zip(tracks, plan.ages, strict=True)
             if ages
         )
 
@@ -57,18 +58,18 @@ def planned(tracks: Sequence[Track], asked: Plan, cost: Cost, weeks: int, budget
     ('fits learn from 5,000 rows in place of 30,000', 'models are followed to the age of 4 weeks', '1 of 2 tracks left out: further seeds')
     """
     budget_s, rows_stay = budget
-    if cost.of(asked, weeks) <= budget_s * SPARE:
+    if cost.of(asked, weeks, tracks) <= budget_s * SPARE:
         return asked
     plan = asked
     for rows in (rows for rows in LADDER if rows < min(asked.train_rows, cost.rows) and not rows_stay):
         says = f"fits learn from {rows:,} rows in place of {min(asked.train_rows, cost.rows):,}"
         plan = replace(asked, train_rows=rows, says=(says,))
-        if cost.of(plan, weeks) <= budget_s * SPARE:
+        if cost.of(plan, weeks, tracks) <= budget_s * SPARE:
             return plan
     if max(plan.ages, default=0) > YOUNG:
         says = f"models are followed to the age of {YOUNG} weeks"
         plan = replace(plan, ages=tuple(min(age, YOUNG) for age in plan.ages), says=(*plan.says, says))
-        if cost.of(plan, weeks) <= budget_s * SPARE:
+        if cost.of(plan, weeks, tracks) <= budget_s * SPARE:
             return plan
     first = min(track.seed for track in tracks)
     kept = tuple(age if track.seed == first else 0 for age, track in zip(plan.ages, tracks, strict=True))

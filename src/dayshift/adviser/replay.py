@@ -30,7 +30,7 @@ from dayshift.adviser.plan import Cost, Plan, in_order, planned
 from dayshift.adviser.pool import Workers
 from dayshift.adviser.runner import Runner
 from dayshift.adviser.sampling import Drawn, salt_of
-from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOptions, Track
+from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOptions, Track, times_rows
 from dayshift.adviser.weeks import WEEK_US, Weeks
 from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, answers, table_of
 from dayshift.definition import Pipeline
@@ -245,8 +245,10 @@ class Replay:
     def _task(self, track: Track, origin: int, slices: tuple[tuple[int, int], ...], keep: bool = False) -> Task:
         weighs = track.family == SECOND or self.weighs
         rows = self.asked.known(track.situation.label_delay_us, track.window_us, origin)
-        drawn = self.asked.drawn(rows, self.train_rows, salt_of(origin // DAY_US, track.seed), weighs)
-        weight = None if not weighs or bool(np.all(drawn.weight == 1)) else drawn.weight
+        drawn = self.asked.drawn(
+            rows, self.train_rows * times_rows(track), salt_of(origin // DAY_US, track.seed), weighs
+        )
+        weight = None if not weighs or bool(np.all(drawn.weight == drawn.weight[:1])) else drawn.weight
         seed = salt_of(origin // DAY_US, track.seed, 1) % 2**31
         name = self._features(track.situation)
         return Task(name, track.family, seed, drawn.rows, self.asked.label[drawn.rows], weight, slices, keep)

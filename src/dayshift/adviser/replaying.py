@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dayshift.adviser.cadence import CadenceInputs, cadence
-from dayshift.adviser.evidence import Advice, Cadence, Finding, Ladder, Monitoring, Skill
+from dayshift.adviser.evidence import UNDECIDED, Advice, Cadence, Finding, Ladder, Monitoring, Skill
 from dayshift.adviser.grids import compare, fresh, level, sign_of, stack
 from dayshift.adviser.history import Situation
 from dayshift.adviser.interval import gain
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 AGES = 14
 """Weeks that a model is followed: one quarter and the week it is fitted in."""
 SPOT_WEEKS = 4
+SEEDS = 4
+"""At most; the third and the fourth only for what two leave undecided."""
+HALF = 0.5
+"""Of the declared family's skill, what a second one must have to be asked."""
 LEAST = 1e-4
 """No gain below this is ever called one that matters unless it was declared."""
 SHARES = (0.45, 0.75, 1.0)
@@ -77,8 +81,17 @@ class Replayed:
         self, freshness: str = "midnight", delay: int | None = None, *, family: str = DECLARED, expanding: bool = False
     ) -> list[Grid]:
         """The grids of one way with every seed that was replayed."""
-        tracks = [self.track(freshness, delay, family=family, seed=seed, expanding=expanding) for seed in (0, 1)]
+        tracks = [self.track(freshness, delay, family=family, seed=seed, expanding=expanding) for seed in range(SEEDS)]
         return [self.grids[track] for track in tracks if track in self.grids and _measured(self.grids[track])]
+
+
+def believed(second: list[Grid], declared: list[Grid], floor: float) -> list[Grid]:
+    """The second family's grids, where it has at least half of the declared family's skill; what it sees else is noise."""
+    if not second or not declared:
+        return []
+    sign = sign_of(declared[0].metrics[0])
+    theirs, ours = (sign * (level(grids) - floor) for grids in (second, declared))
+    return second if theirs >= HALF * ours > 0 else []
 
 
 def _measured(grid: Grid) -> bool:
@@ -112,23 +125,57 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
     request.begins("second seeds, and a second family of models")
     _run(work, _third(work, asked), ends[2])
     skill = _skill(work, history, request) or skill
+    request.begins("more seeds for what is undecided")
+    _refine(work, history, skill, asked, ends[2])
     made = replace(made, skill=skill)
     if MONITORING in asked:
         request.begins("shifts, faults and alarms")
         made = replace(made, monitoring=_watched(work, skill, request))
     if FRESH in asked:
-        made = replace(
-            made,
-            freshness=freshness_ladder(
-                _by_freshness(work, DECLARED), _terms(work, history, skill, _by_freshness(work, SECOND))
-            ),
-        )
+        made = replace(made, freshness=_fresh(work, history, skill))
     if LABELS in asked:
         made = replace(made, label_delay=_labels(work, history, skill))
     if CADENCE in asked:
         request.begins("cadences of retraining")
         made = replace(made, cadence=_cadence(work, history, made, request))
     return replace(made, how={**made.how, **replay.how}, contradictions=contradictions(_findings(made)))
+
+
+def _refine(work: Replayed, history: History, skill: Skill, asked: frozenset[str], end: float) -> None:
+    """Another seed, and one more, for the rungs that could still turn over: half the luck of a fit, and known better."""
+    from dayshift.adviser.run import FRESH, LABELS
+
+    for seed in range(2, SEEDS):
+        ladders = [_fresh(work, history, skill)] if FRESH in asked else []
+        ladders += [_labels(work, history, skill)] if LABELS in asked else []
+        found = [each for ladder in ladders for each in _open_tracks(work, ladder, seed)]
+        left = end - work.replay.effort.spent
+        if not found or left <= 0 or work.replay.stopped:
+            return
+        _run(work, dict.fromkeys([work.track(seed=seed), *found], 1), end)
+
+
+def _open_tracks(work: Replayed, ladder: Ladder, seed: int) -> list[Track]:
+    tracks = []
+    for rung in ladder.rungs:
+        found = rung.finding
+        if found is None or found.gain is None or found.reasons or found.verdict != UNDECIDED:
+            continue
+        fresher = ladder.name == "freshness"
+        tracks.append(
+            work.track(rung.level, seed=seed) if fresher else work.track(delay=parse_duration(rung.level), seed=seed)
+        )
+    return tracks
+
+
+def _fresh(work: Replayed, history: History, skill: Skill) -> Ladder:
+    declared = _by_freshness(work, DECLARED)
+    second = {
+        name: found
+        for name, grids in _by_freshness(work, SECOND).items()
+        if (found := believed(grids, declared.get(name, []), skill.floor))
+    }
+    return freshness_ladder(declared, _terms(work, history, skill, second))
 
 
 def _run(work: Replayed, tracks: Mapping[Track, int], end: float) -> None:
@@ -203,7 +250,8 @@ def _labels(work: Replayed, history: History, skill: Skill) -> Ladder:
     second = {history.label_delay_us: work.seeds(family=SECOND)} | {
         delay: work.seeds(delay=delay, family=SECOND) for delay in work.delays
     }
-    terms = _terms(work, history, skill, {key: value for key, value in second.items() if value})
+    kept = {key: believed(value, grids.get(key, []), skill.floor) for key, value in second.items()}
+    terms = _terms(work, history, skill, {key: value for key, value in kept.items() if value})
     made = label_ladder(grids, history.label_delay_us, terms)
     fresher = work.seeds("event", _usual(work)) if work.delays else []
     if not fresher or not work.seeds(delay=_usual(work)):
@@ -232,7 +280,9 @@ def _cadence(work: Replayed, history: History, made: Advice, request: AdviseRequ
         expanding=work.seeds(expanding=True),
         sliding=work.seeds(),
         operated="expanding" if expanding else "sliding",
-        second=work.seeds(family=SECOND, expanding=expanding),
+        second=believed(
+            work.seeds(family=SECOND, expanding=expanding), work.seeds(expanding=expanding), made.skill.floor
+        ),
         drift_alarm_weeks=made.monitoring.drift_alarm_weeks if made.monitoring else None,
         label_delay_weeks=history.label_delay_us / WEEK_US,
         hand_weeks=parse_duration(request.settings.advise.retrain_by_hand) / WEEK_US,
@@ -254,7 +304,7 @@ def _cadence(work: Replayed, history: History, made: Advice, request: AdviseRequ
 
 def _watched(work: Replayed, skill: Skill, request: AdviseRequest) -> Monitoring:
     options = MonitoringOptions(delta=skill.delta, budget=request.settings.advise.alarm_budget)
-    return monitoring(work.replay.history, work.replay, work.track(), options)
+    return monitoring(work.replay.history, work.replay, work.track(), options, work.seeds())
 
 
 def _findings(made: Advice) -> list[Finding | None]:

@@ -17,6 +17,8 @@ from dayshift.lifecycle.metrics import DAY_US
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _GOLDEN, _FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+RATIO = 10.0
+"""How many times another row a training row may weigh."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,12 @@ def rarer(label: Floats) -> float | None:
 
 
 def training_sample(candidates: Ints, label: Floats, rare: float | None, most: int, salt: int) -> Drawn:
-    """At most `most` of the candidates: half the places for the rarer class at most, the others by lot.
+    """At most `most` of the candidates: as many of the rarer class as stand `RATIO` to one beside the others.
 
-    `label[n]` belongs to `candidates[n]`; `rare` None draws without regard to the label (a regressor).
+    All of the rarer class at 2 % of the others broke a boosting's average precision (.635 in place of .708 with all rows), at
+    10 % it did not (.715): so no row weighs more than `RATIO` times another. Where the classes are about as frequent,
+    the label is not looked at, and no row weighs more than another. `label[n]` belongs to `candidates[n]`; `rare` None
+    draws without regard to the label (a regressor).
 
     >>> drawn = training_sample(np.arange(6), np.array([0.0, 0, 0, 0, 0, 1]), 1.0, 4, salt=7)
     >>> len(drawn.rows), int(drawn.rows[-1]), float(drawn.weight.sum())
@@ -72,7 +77,11 @@ def training_sample(candidates: Ints, label: Floats, rare: float | None, most: i
     if len(candidates) <= most:
         return Drawn(candidates, np.ones(len(candidates)))
     is_rare = np.zeros(len(candidates), bool) if rare is None else label == rare
-    few = min(int(is_rare.sum()), most // 2)
+    there = int(is_rare.sum())
+    beside = (len(candidates) - there) / (RATIO * max(there, 1))
+    if beside < 1:
+        return _joined(candidates, np.zeros(len(candidates), bool), (0, most), salt)
+    few = min(there, most // 2, max(int(most / (1 + beside)), 1))
     return _joined(candidates, is_rare, (few, most - few), salt)
 
 

@@ -31,6 +31,15 @@ class Track:
     seed: int = 0
 
 
+def times_rows(track: Track) -> int:
+    """How many times the usual rows a fit of this track learns from: all history must be seen as more than a window of it.
+
+    >>> times_rows(Track(None)), times_rows(Track(None, window_us=1))
+    (3, 1)
+    """
+    return 3 if track.window_us is None else 1
+
+
 @dataclass(frozen=True)
 class Grid:
     """What a track is worth, week by week and by the model's age.
@@ -76,7 +85,7 @@ class ReplayOptions:
     Args:
         workers: processes of one thread each; 0 computes in this process.
         seconds: what one `run` may take, as `effort.py` counts; None without limit. What does not fit is left out in a fixed order: rows, ages, seeds.
-        train_rows: the most rows that a fit learns from.
+        train_rows: the most rows that a fit on a window learns from; a fit on all history takes three times as many.
         others_a_day: how many rows of the commoner class (of a regressor: rows) judge each day; all of the rarer do.
         cache: where results are kept.
         told: called after each fit, from the process and thread that called `run`.

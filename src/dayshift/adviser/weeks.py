@@ -5,7 +5,8 @@
 
 What stands in the lead-in would look like decay: a first model that saw little, features whose windows were half empty.
 It is the longest feature window with its delays, one training window and the label's delay, in whole weeks. Weeks begin
-at midnight UTC, counted from the first question, so that a log that grows keeps its weeks and adds new ones.
+at midnight UTC, counted from the first question, so that a log that grows keeps its weeks and adds new ones. Of a
+long history the last year and a half is judged.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from dayshift.adviser.history import History
 
 WEEK_US = 7 * DAY_US
-FEWEST_WEEKS, RECOMMENDED_WEEKS = 6, 12
+FEWEST_WEEKS, RECOMMENDED_WEEKS, MOST_WEEKS = 6, 12, 78
 SLIDING_US = 4 * WEEK_US
 FEWEST_ROWS, FEWEST_RARE = 1_000, 100
 Ints = NDArray[np.int64]
@@ -92,6 +93,9 @@ def weeks_of(history: "History", window_us: int | None = None) -> Weeks:
     lead_in = round((filling + learning + history.label_delay_us) / WEEK_US) * WEEK_US
     t0 = first + lead_in
     count = max((ripe_until - t0) // WEEK_US, 0)
+    if count > MOST_WEEKS:
+        notes.append(f"the last {MOST_WEEKS} of {count} weeks are judged: what is older says little of what comes")
+        t0, count = t0 + (count - MOST_WEEKS) * WEEK_US, MOST_WEEKS
     reasons, back = _too_short(t0, count, history.label_delay_us)
     return Weeks(t0, count, lead_in, window, reasons, back, tuple(notes))
 

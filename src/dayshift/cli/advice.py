@@ -80,12 +80,20 @@ def _closing(advice: Advice) -> list[Table | str]:
 def _skill(advice: Advice) -> Iterable[str]:
     skill = advice.skill
     assert skill is not None
+    sign = 1 if skill.larger_is_better else -1
+    better = [name for name, value in skill.naive.items() if sign * (value - skill.value) > 0]
+    if better:
+        yield _wrapped(
+            f"Beware: {' and '.join(repr(name) for name in better)}, which costs nothing, reaches "
+            f"{', '.join(say.number(skill.naive[name], sign=False) for name in better)} {skill.metric}; the nightly model "
+            f"{say.number(skill.value, sign=False)}."
+        )
     beaten = [name for name, found in skill.beats.items() if found.gain is not None and found.gain.low <= 0]
     if beaten:
         yield _wrapped(
-            f"Beware: the model is not shown to beat {' and '.join(repr(name) for name in beaten)} "
-            f"({skill.metric} {say.number(skill.value, sign=False)} against "
-            f"{', '.join(say.number(skill.naive[name], sign=False) for name in beaten)})."
+            f"Beware: even with features as of the event the model is not shown to beat "
+            f"{' and '.join(repr(name) for name in beaten)}: "
+            f"{', '.join(say.gain(skill.beats[name].gain, skill.metric) for name in beaten)}."
         )
 
 
