@@ -16,6 +16,7 @@ from dayshift.kernel.rings import find_head
 
 FAR, NEAR, NEXT = 16, 10, 5
 LINE = 8
+"""Words of a cache line."""
 
 
 @inner
@@ -54,6 +55,7 @@ def _of_entity(memory: Any, lane: Any, entity: Any, stage: Any) -> None:
     if stage == NEAR:
         prefetch(memory, head)
         prefetch(memory, head + LINE)
+        prefetch(memory, head + peek(memory, lane + lay.L_HEAD) - 1)
         return
     ring, stride = peek(memory, head + lay.RING), peek(memory, lane + lay.L_STRIDE)
     mask = peek(memory, head + lay.SIZE) - 1

@@ -221,12 +221,9 @@ def sweep(memory: Any, lane: Any) -> None:
         return
     start = peek(memory, head + lay.START)
     if start < peek(memory, head + lay.END):
-        first = peek(memory, head + lay.RING) + (start & (peek(memory, head + lay.SIZE) - 1)) * peek(
-            memory, lane + lay.L_STRIDE
-        )
-        if peek(memory, first) >= peek(memory, lay.CLOCK) - peek(memory, lay.SLACK) - peek(
-            memory, lane + lay.L_HORIZON
-        ):
+        place = start & (peek(memory, head + lay.SIZE) - 1)
+        oldest = peek(memory, peek(memory, head + lay.RING) + place * peek(memory, lane + lay.L_STRIDE))
+        if oldest >= peek(memory, lay.CLOCK) - peek(memory, lay.SLACK) - peek(memory, lane + lay.L_HORIZON):
             return
         evict(memory, lane, head)
     if peek(memory, lane + lay.L_UNBOUNDED) == 0 and peek(memory, head + lay.START) == peek(memory, head + lay.END):

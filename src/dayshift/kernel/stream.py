@@ -16,6 +16,7 @@ import numpy as np
 from dayshift.diagnostics import Bug, Refused
 from dayshift.kernel import asks, folds, numbers, steps
 from dayshift.kernel import layout as lay
+from dayshift.kernel.ahead import LINE
 from dayshift.kernel.arrays import Answer, Events, Questions
 from dayshift.kernel.finish import finish
 from dayshift.kernel.layout import Tape
@@ -109,9 +110,10 @@ class State:
         return out
 
     def _keep(self, words: Any, need: int = 0) -> None:
-        """Copy the used words into a memory twice as large, with room for `need` more at least."""
+        """Copy the used words into a memory twice as large, with room for `need` more at least, that begins with a cache line."""
         used = int(words[lay.NEXT])
-        self._memory = np.zeros(max(2 * used, used + need) + _WORDS_AT_FIRST, np.int64)
+        free = np.zeros(max(2 * used, used + need) + _WORDS_AT_FIRST, np.int64)
+        self._memory = free[-(free.ctypes.data // 8) % LINE :]
         self._memory[:used] = words[:used]
         self._real = self._memory.view(np.float64)
 
