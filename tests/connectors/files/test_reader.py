@@ -89,3 +89,12 @@ def test_a_file_written_a_moment_ago_is_hashed(tmp_path: Path, hashed: list[str]
     assert _night(tmp_path, manifest) == 1
     assert manifest[0].stamp == 0
     assert (_night(tmp_path, manifest), hashed) == (0, ["a.csv"])
+
+
+@pytest.mark.parametrize("other", ["quarantine:1-1", "public.payments"])
+def test_what_came_from_elsewhere_hides_no_file(tmp_path: Path, other: str) -> None:
+    """Readmitted rows and tables have no hash; a new file is not taken for one of them."""
+    (tmp_path / "day1.csv").write_text("id\n1\n")
+    plan = FilesReader("s", SourceSettings(files="*.csv"), 100, tmp_path).plan([Origin(other, rows=1)])
+    assert [origin.path for origin in plan.origins] == ["day1.csv"]
+    assert plan.skipped == ()

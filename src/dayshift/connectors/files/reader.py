@@ -51,7 +51,7 @@ class FilesReader:
             NotReady: DS301, a named file is absent, or nothing was ever there.
         """
         del cursor
-        known = {origin.sha256 for origin in manifest}
+        known = {origin.sha256 for origin in manifest if origin.sha256}
         sizes, paths = {origin.size for origin in manifest}, {origin.path for origin in manifest}
         untouched = {(origin.path, origin.size, origin.stamp): origin.sha256 for origin in manifest if origin.stamp}
         fresh, skipped, hashed = [], [], []
