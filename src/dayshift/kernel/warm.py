@@ -11,7 +11,7 @@ from dayshift.kernel.stream import State
 
 def warmup() -> None:
     """Run every kernel once, on a handful of events: late ones, nulls and ties among them. The first time takes
-    some twenty seconds; what was compiled is kept on disk (see `jit.py`).
+    some thirty seconds; what was compiled is kept on disk (see `jit.py`).
     """
     plan = compile_plan(_features(), {("warm", "x"): 4})
     for time in (np.arange(8), np.array([0, 3, 1, 1, 5, 2, 9, 4])):
