@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 _KEPT = 4
+FREQUENT = 0.1
+"""A rarer class with more than this share needs fewer rows to be judged by."""
 
 
 class Asked:
@@ -46,6 +48,13 @@ class Asked:
     def drawn(self, rows: Ints, most: int, salt: int, weighs: bool) -> Drawn:
         """A training sample of these questions; without weights the label is not looked at."""
         return training_sample(rows, self.label[rows], self.rare if weighs else None, most, salt)
+
+    def others_a_day(self, most: int) -> int:
+        """How many of the commoner class, and of the rarer one, judge a day: fewer where the rarer one is frequent."""
+        if self.rare is None:
+            return most
+        known = self.label[~np.isnan(self.label)]
+        return most // 2 if float(np.mean(known == self.rare)) > FREQUENT else most
 
     def sample(self, others_a_day: int | None) -> Sample:
         """The rows that judge in all weeks; all of them when `others_a_day` is None."""

@@ -42,6 +42,8 @@ from dayshift.lifecycle.metrics import DAY_US, Floats, Judged
 if TYPE_CHECKING:
     from dayshift.adviser.history import History, Situation
 
+BESIDE = ("roc_auc", "average_precision", "log_loss")
+"""What a classifier is judged by beside the user's metric: two ways to rank, and whether its chances are true."""
 IN_MEMORY_CELLS = 8_000_000
 
 
@@ -51,7 +53,7 @@ class Replay:
     Attributes:
         history, weeks, options: as given.
         effort: the clock of all limits.
-        metrics: the user's metric first, then the usual ones of its kind.
+        metrics: the user's metric first, then those of `BESIDE`, or the usual ones of a regressor.
         sample: the rows that judge, the same for all tracks.
         daily_metrics: whether values are means over days; False where days hold too little and whole weeks are judged.
         stopped: whether Ctrl-C or `options.stop` ended it; then runs give only what is there.
@@ -71,7 +73,7 @@ class Replay:
         self.metrics = _metrics(history)
         self.asked = Asked(history, weeks)
         counts = any(metric.by is not None for metric in self.metrics)
-        self.sample: Sample = self.asked.sample(None if counts else self.options.others_a_day)
+        self.sample: Sample = self.asked.sample(None if counts else self.asked.others_a_day(self.options.others_a_day))
         self.daily_metrics = self.asked.days_suffice(self.sample)
         self._open(workers)
         self._edges = np.searchsorted(self.sample.as_of, weeks.t0 + WEEK_US * np.arange(weeks.count + 1))
@@ -413,7 +415,8 @@ def start_workers(pipeline: Pipeline, count: int) -> Workers:
 
 
 def _metrics(history: "History") -> tuple[Metric, ...]:
-    names = dict.fromkeys([history.metric.name, *usual_metrics(history.kind)])
+    usual = BESIDE if history.kind == "classifier" else usual_metrics(history.kind)
+    names = dict.fromkeys([history.metric.name, *usual])
     return tuple(metric_for(name, history.kind) for name in names)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dayshift.adviser.cadence import CadenceInputs, cadence
 from dayshift.adviser.evidence import UNDECIDED, Advice, Cadence, Finding, Ladder, Monitoring, Skill
@@ -22,7 +22,7 @@ from dayshift.adviser.monitoring import MonitoringOptions, monitoring
 from dayshift.adviser.naive import floor_and_means, weekly
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Track
 from dayshift.adviser.verdict import contradictions, finding
-from dayshift.adviser.weeks import WEEK_US
+from dayshift.adviser.weeks import FEWEST_WEEKS, WEEK_US
 from dayshift.definition.duration import MICROSECONDS, format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ LEAST = 1e-4
 """No gain below this is ever called one that matters unless it was declared."""
 SHARES = (0.45, 0.75, 1.0)
 """By when each of the three runs ends, of the time for replays."""
+AS_TRAINED = "event"
+"""A nightly run trains and scores with features as of each question; only who answers at once without a stream has older ones."""
 _USUAL_DELAYS = tuple(
     MICROSECONDS[unit] * count
     for count, unit in ((90, "d"), (30, "d"), (14, "d"), (7, "d"), (3, "d"), (1, "d"), (6, "h"), (1, "h"), (0, "h"))
@@ -53,13 +55,13 @@ class Replayed:
 
     replay: Replay
     window_us: int
-    operated: str
+    operated: Literal["sliding", "expanding", ""]
     delays: tuple[int, ...] = ()
     grids: dict[Track, Grid] = field(default_factory=dict)
 
     def track(
         self,
-        freshness: str = "midnight",
+        freshness: str = AS_TRAINED,
         delay: int | None = None,
         *,
         family: str = DECLARED,
@@ -78,7 +80,7 @@ class Replayed:
             self.grids[track] = grid
 
     def seeds(
-        self, freshness: str = "midnight", delay: int | None = None, *, family: str = DECLARED, expanding: bool = False
+        self, freshness: str = AS_TRAINED, delay: int | None = None, *, family: str = DECLARED, expanding: bool = False
     ) -> list[Grid]:
         """The grids of one way with every seed that was replayed."""
         tracks = [self.track(freshness, delay, family=family, seed=seed, expanding=expanding) for seed in range(SEEDS)]
@@ -107,7 +109,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
     from dayshift.adviser.run import CADENCE, FRESH, LABELS, MONITORING
 
     train, asked = request.settings.train, request.questions
-    work = Replayed(replay, replay.weeks.window_us, "sliding" if train.window else "expanding")
+    work = Replayed(replay, replay.weeks.window_us, "sliding" if train.window else "")
     if LABELS in asked:
         work = replace(
             work,
@@ -117,6 +119,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
     ends = [begun + share * max(until - begun, 0.0) for share in SHARES]
     request.begins("the pipeline as it is trained, week by week")
     _run(work, _first(work, asked), ends[0])
+    work.operated = work.operated or _better_way(work)
     skill = _skill(work, history, request)
     if skill is None:
         return replace(made, how={**made.how, **replay.how}, notes=(*made.notes, "no model could be fitted and judged"))
@@ -156,16 +159,16 @@ def _refine(work: Replayed, history: History, skill: Skill, asked: frozenset[str
 
 
 def _open_tracks(work: Replayed, ladder: Ladder, seed: int) -> list[Track]:
-    tracks = []
+    tracks: list[Track] = []
     for rung in ladder.rungs:
         found = rung.finding
         if found is None or found.gain is None or found.reasons or found.verdict != UNDECIDED:
             continue
-        fresher = ladder.name == "freshness"
-        tracks.append(
-            work.track(rung.level, seed=seed) if fresher else work.track(delay=parse_duration(rung.level), seed=seed)
-        )
-    return tracks
+        if ladder.name == "freshness":
+            tracks += [work.track(level, seed=seed) for level in (ladder.foot, rung.level)]
+        else:
+            tracks.append(work.track(delay=parse_duration(rung.level), seed=seed))
+    return list(dict.fromkeys(tracks))
 
 
 def _fresh(work: Replayed, history: History, skill: Skill) -> Ladder:
@@ -178,6 +181,12 @@ def _fresh(work: Replayed, history: History, skill: Skill) -> Ladder:
     return freshness_ladder(declared, _terms(work, history, skill, second))
 
 
+def _better_way(work: Replayed) -> Literal["sliding", "expanding"]:
+    """How the pipeline trains where no window is declared: on all history, unless a window is shown better."""
+    way = compare(work.seeds(expanding=True), work.seeds(), (fresh, fresh), work.replay.weeks.starts.tolist()).gain
+    return "sliding" if way is not None and way.high < 0 and way.weeks >= FEWEST_WEEKS else "expanding"
+
+
 def _run(work: Replayed, tracks: Mapping[Track, int], end: float) -> None:
     work.run(tracks, max(end - work.replay.effort.spent, 0.0) if math.isfinite(end) else None)
 
@@ -188,17 +197,17 @@ def _first(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
     ages = AGES if CADENCE in asked else 1
     tracks = {work.track(): ages}
     if CADENCE in asked:
-        tracks[work.track(expanding=True)] = ages if work.operated == "expanding" else 1
+        tracks[work.track(expanding=True)] = ages if work.operated != "sliding" else 1
     return tracks
 
 
 def _second(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
     from dayshift.adviser.run import FRESH
 
-    levels = ("event", "hour", "none") if FRESH in asked else ()
+    levels = ("midnight", "hour", "none") if FRESH in asked else ()
     tracks = [work.track(level) for level in levels] + [work.track(delay=delay) for delay in work.delays]
     if FRESH in asked and work.delays:
-        tracks.append(work.track("event", _usual(work)))
+        tracks.append(work.track("midnight", _usual(work)))
     return dict.fromkeys(tracks, 1)
 
 
@@ -208,7 +217,7 @@ def _third(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
     more = {replace(track, seed=1): ages for track, ages in _first(work, asked).items()}
     more |= {replace(track, seed=1): 1 for track in _second(work, asked) if track.situation.freshness != "none"}
     others = [work.track(family=SECOND)]
-    others += [work.track("event", family=SECOND)] if FRESH in asked else []
+    others += [work.track("midnight", family=SECOND)] if FRESH in asked else []
     others += [work.track(delay=_usual(work), family=SECOND)] if work.delays else []
     more |= dict.fromkeys(others, 1)
     if CADENCE in asked:
@@ -253,10 +262,10 @@ def _labels(work: Replayed, history: History, skill: Skill) -> Ladder:
     kept = {key: believed(value, grids.get(key, []), skill.floor) for key, value in second.items()}
     terms = _terms(work, history, skill, {key: value for key, value in kept.items() if value})
     made = label_ladder(grids, history.label_delay_us, terms)
-    fresher = work.seeds("event", _usual(work)) if work.delays else []
-    if not fresher or not work.seeds(delay=_usual(work)):
+    staler = work.seeds("midnight", _usual(work)) if work.delays else []
+    if not staler or not work.seeds(delay=_usual(work)):
         return made
-    ways = compare(fresher, work.seeds(delay=_usual(work)), (fresh, fresh), terms.starts)
+    ways = compare(work.seeds(delay=_usual(work)), staler, (fresh, fresh), terms.starts)
     named = format_duration(_usual(work))
     extra = finding(
         f"freshness.event@{named}",
@@ -317,7 +326,7 @@ def _findings(made: Advice) -> list[Finding | None]:
 def _skill(work: Replayed, history: History, request: AdviseRequest) -> Skill | None:
     """What the model is worth as it is operated, over the best constant, and whether it beats naive predictions.
 
-    These know the last answer when the question is asked, so the model's freshest features are held against them.
+    These know the last answer when the question is asked, and the model's features are as of then too.
     """
     grids = work.seeds(expanding=work.operated == "expanding") or work.seeds()
     value = level(grids) if grids else math.nan
@@ -328,8 +337,7 @@ def _skill(work: Replayed, history: History, request: AdviseRequest) -> Skill | 
     settings = request.settings.advise
     declared = settings.smallest_gain
     delta = declared if declared is not None else max(settings.smallest_gain_share * abs(value - floor), LEAST)
-    best = work.seeds("event") or grids
-    values, starts = fresh(stack(best)), work.replay.weeks.starts
+    values, starts = fresh(stack(grids)), work.replay.weeks.starts
     beats = {
         name: finding(
             f"naive.{name}", f"the model over '{name}'", gain(values - sign_of(history.metric.name) * each, starts), 0.0

@@ -205,8 +205,9 @@ def _fresh_at(advice: Advice, chosen: Rung) -> Ladder | None:
             ladder, rungs=(), extra=(), reasons=(f"fresh features were not replayed with labels after {chosen.level}",)
         )
     found = there[0]
-    step = Rung("event", chosen.value + (found.gain.mean if found.gain else 0.0), found)
-    return replace(ladder, rungs=(Rung(ladder.foot, chosen.value), step), extra=())
+    sign = -1.0 if advice.skill is not None and not advice.skill.larger_is_better else 1.0
+    foot = chosen.value - sign * (found.gain.mean if found.gain else 0.0)
+    return replace(ladder, rungs=(Rung(ladder.foot, foot), Rung("event", chosen.value, found)), extra=())
 
 
 def other_delta(advice: Advice, delta: float) -> Advice:

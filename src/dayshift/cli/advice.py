@@ -85,13 +85,13 @@ def _skill(advice: Advice) -> Iterable[str]:
     if better:
         yield _wrapped(
             f"Beware: {' and '.join(repr(name) for name in better)}, which costs nothing, reaches "
-            f"{', '.join(say.number(skill.naive[name], sign=False) for name in better)} {skill.metric}; the nightly model "
+            f"{', '.join(say.number(skill.naive[name], sign=False) for name in better)} {skill.metric}; the model "
             f"{say.number(skill.value, sign=False)}."
         )
     beaten = [name for name, found in skill.beats.items() if found.gain is not None and found.gain.low <= 0]
     if beaten:
         yield _wrapped(
-            f"Beware: even with features as of the event the model is not shown to beat "
+            f"Beware: the model is not shown to beat "
             f"{' and '.join(repr(name) for name in beaten)}: "
             f"{', '.join(say.gain(skill.beats[name].gain, skill.metric) for name in beaten)}."
         )
