@@ -18,7 +18,7 @@ from dayshift.adviser.evidence import (
     Price,
     Rung,
 )
-from dayshift.adviser.parts import ENDPOINT, HOURLY, LABELS, RETRAINING, STREAMING, Terms
+from dayshift.adviser.parts import AUTOMATIC, ENDPOINT, HOURLY, LABELS, STREAMING, Terms
 from tests.exports import advice_samples as samples
 from tests.exports.advice_samples import finding, gain
 
@@ -111,10 +111,10 @@ def test_cheap_and_undecided_retraining_is_called_insurance() -> None:
     assert evidence.cadence is not None
     undecided = replace(evidence.cadence, finding=found(0.009, 0.004, "retraining"))
     weekly = tuple(replace(point, cpu_s_a_year=9.0) for point in undecided.points)
-    cheap = part(decide(replace(evidence, cadence=replace(undecided, points=weekly)), Terms()), RETRAINING)
+    cheap = part(decide(replace(evidence, cadence=replace(undecided, points=weekly)), Terms()), AUTOMATIC)
     assert (cheap.verdict, cheap.insurance) == (UNDECIDED, True)
     dear = tuple(replace(point, cpu_s_a_year=1e6) for point in undecided.points)
-    assert not part(decide(replace(evidence, cadence=replace(undecided, points=dear)), Terms()), RETRAINING).insurance
+    assert not part(decide(replace(evidence, cadence=replace(undecided, points=dear)), Terms()), AUTOMATIC).insurance
 
 
 def test_prices_order_the_path_and_name_what_does_not_pay() -> None:

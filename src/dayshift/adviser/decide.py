@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from dayshift.adviser.evidence import BATCH, MLOPS, NEEDED, NOT_NEEDED, UNDECIDED, Advice, Factor, Part
 from dayshift.adviser.parts import (
+    AUTOMATIC,
     ENDPOINT,
     HOURLY,
     LABELS,
@@ -26,12 +27,13 @@ from dayshift.adviser.say import DAY_US
 HEADROOM = 3.0
 """How many times today's need a nightly machine should carry; a proposal, printed as an assumption."""
 _READ = {NEEDED: MLOPS, NOT_NEEDED: BATCH, UNDECIDED: UNDECIDED}
-_BY_CRON = (LABELS, MONITORING, RETRAINING)
+_BY_CRON = (LABELS, MONITORING, RETRAINING, AUTOMATIC)
 """Parts that a nightly pipeline carries without anything that runs all day."""
 _DOES = {
     LABELS: "get labels sooner: {evidence}",
     MONITORING: "watch inputs and predictions every night: {evidence}",
-    RETRAINING: "retrain on a calendar, by `dayshift schedule` and `[schedule] train`: {evidence}",
+    RETRAINING: "keep retraining, by hand or not: {evidence}",
+    AUTOMATIC: "retrain on a calendar, by `dayshift schedule` and `[schedule] train`: {evidence}",
     HOURLY: "compute features every hour, by `[schedule] run`: {evidence}",
     STREAMING: "compute features as events come: {evidence}",
     ENDPOINT: "answer over HTTP: {evidence}",
@@ -65,7 +67,7 @@ def decide(evidence: Advice, terms: Terms) -> Advice:
 def _factors(evidence: Advice, by_name: Mapping[str, Part], terms: Terms) -> tuple[Factor, ...]:
     return (
         _velocity(evidence, by_name, terms),
-        _from_part("update frequency", "Model update frequency", by_name[RETRAINING]),
+        _from_part("update frequency", "Model update frequency", by_name[AUTOMATIC]),
         _from_part("monitoring", "Monitoring and observability", by_name[MONITORING]),
         _team(evidence, by_name),
         _from_part("growth", "Growth and scale", by_name[SPARK]),
@@ -130,12 +132,13 @@ def _design(wanted: Sequence[Part]) -> str:
         text
         for name, text in (
             (MONITORING, "monitoring of each night"),
-            (RETRAINING, "retraining on a calendar"),
+            (AUTOMATIC, "retraining on a calendar"),
+            (RETRAINING, "" if AUTOMATIC in names else "retraining by hand"),
             (STREAMING, "features computed as events come"),
             (ENDPOINT, "an endpoint that answers"),
             (LABELS, "labels brought in sooner"),
         )
-        if name in names
+        if name in names and text
     ]
     text = base + (f", with {', '.join(with_)}" if with_ else ", as it is")
     return text if always_on else f"{text}; nothing that runs all day"
@@ -143,8 +146,10 @@ def _design(wanted: Sequence[Part]) -> str:
 
 def _path(found: Sequence[Part]) -> tuple[str, ...]:
     """What to switch on, cheapest and easiest to take back first; by net gain where prices were declared."""
-    order = (LABELS, MONITORING, RETRAINING, HOURLY, STREAMING, ENDPOINT, SPARK)
+    order = (LABELS, MONITORING, RETRAINING, AUTOMATIC, HOURLY, STREAMING, ENDPOINT, SPARK)
     steps = [part for part in found if part.verdict == NEEDED or part.insurance]
+    automatic = any(part.name == AUTOMATIC for part in steps)
+    steps = [part for part in steps if part.name != RETRAINING or not automatic]
     if all(part.price is not None for part in steps):
         steps = sorted(steps, key=lambda part: -part.price.net[1] if part.price else 0.0)
     else:
@@ -164,10 +169,13 @@ def _path(found: Sequence[Part]) -> tuple[str, ...]:
 
 def _headline(found: Sequence[Part], wanted: Sequence[Part]) -> str:
     open_ = [part.name for part in found if part.verdict == UNDECIDED and not part.insurance]
-    measured = any(part.verdict != UNDECIDED for part in found if part.name in (STREAMING, LABELS, RETRAINING))
+    measured = any(
+        part.verdict != UNDECIDED for part in found if part.name in (STREAMING, LABELS, RETRAINING, AUTOMATIC)
+    )
     if not measured and not wanted:
         return "Not enough evidence yet: nothing that would justify a move could be measured"
     names = [part.name for part in wanted]
+    names = [name for name in names if name != RETRAINING or AUTOMATIC not in names]
     heavy = [name for name in names if name not in _BY_CRON]
     if heavy:
         said = f"Move towards MLOps for {_and(heavy)}"

@@ -93,18 +93,19 @@ def every(weeks: float) -> Pick:
         if values.shape[2] < ages:
             return np.full(values.shape[:2], np.nan)
         share = np.minimum(1.0, weeks - np.arange(ages)) / weeks
-        return np.asarray(_between(values[:, :, :ages]) @ share)
+        return np.asarray(_between(values)[:, :, :ages] @ share)
 
     return pick
 
 
 def refits(at: Iterable[int]) -> Pick:
-    """Refits at the start of these weeks, by number; NaN before the first and where the age was not measured."""
+    """Refits at the start of these weeks, by number; NaN before the first. Ages that were not measured are read between
+    their measured neighbours, NaN beyond the last of them."""
     sorted_at = np.array(sorted(set(at)), np.int64)
 
     def pick(values: Floats) -> Floats:
         seeds, weeks, ages = values.shape
-        out = np.full((seeds, weeks), np.nan)
+        values, out = _between(values), np.full((seeds, weeks), np.nan)
         last = np.searchsorted(sorted_at, np.arange(weeks), side="right") - 1
         for week in np.flatnonzero(last >= 0):
             age = week - sorted_at[last[week]]
@@ -171,9 +172,9 @@ def _between(values: Floats) -> Floats:
     out = values.copy()
     ages = np.arange(values.shape[2])
     for row in out.reshape(-1, len(ages)):
-        known = np.isfinite(row)
-        if known[0] and known[-1] and not known.all():
-            row[~known] = np.interp(ages[~known], ages[known], row[known])
+        known = np.flatnonzero(np.isfinite(row))
+        if known.size and known[0] == 0 and known[-1] >= known.size:
+            row[: known[-1]] = np.interp(ages[: known[-1]], known, row[known])
     return out
 
 

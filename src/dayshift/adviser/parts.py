@@ -5,6 +5,7 @@
 | streaming features | at-event over nightly matters, and the last full hour is not enough | at-event over nightly is shown not to matter |
 | hourly features | the last full hour over nightly matters, and at-event adds nothing that matters | as above |
 | faster labels | some shorter delay is shown to matter | none is |
+| retraining | weekly refits over the longest cadence that can be measured matter | they are shown not to |
 | automatic retraining | a cadence that a hand can keep is shown too lazy | it is shown sufficient |
 | endpoint | answers are declared to be needed sooner than a night | declared not to be; or nothing is gained by fresh features |
 | monitoring | what a fault costs unseen exceeds its price, within the alarm budget | its price exceeds it |
@@ -25,7 +26,8 @@ from dayshift.adviser.say import DAY_US
 from dayshift.definition.duration import format_duration
 
 STREAMING, HOURLY, LABELS = "streaming features", "hourly features", "faster labels"
-RETRAINING, ENDPOINT, MONITORING, SPARK = "automatic retraining", "endpoint", "monitoring", "Spark"
+RETRAINING, AUTOMATIC = "retraining", "automatic retraining"
+ENDPOINT, MONITORING, SPARK = "endpoint", "monitoring", "Spark"
 CHEAP_CPU_S = 3600.0
 """CPU seconds a year that nobody counts: an hour."""
 
@@ -48,6 +50,7 @@ def parts(evidence: Advice, terms: Terms) -> tuple[Part, ...]:
         *_fresh(evidence.freshness, metric),
         _labels(evidence.label_delay, metric),
         _retraining(evidence, metric),
+        _automatic(evidence, metric),
         _endpoint(evidence, terms),
         _monitoring(evidence),
         _spark(evidence),
@@ -110,9 +113,24 @@ def _labels(ladder: Ladder | None, metric: str) -> Part:
 
 
 def _retraining(evidence: Advice, metric: str) -> Part:
+    """Whether a model must be retrained at all."""
+    found = evidence.cadence.against_never if evidence.cadence else None
+    if found is None:
+        return Part(RETRAINING, UNDECIDED, "not enough evidence: ageing models were not replayed", "more history")
+    return Part(
+        RETRAINING,
+        found.verdict,
+        _open(found, f"{found.title}: {say.gain(found.gain, metric)}"),
+        _changes(found),
+        found.gain,
+    )
+
+
+def _automatic(evidence: Advice, metric: str) -> Part:
+    """Whether the cadence that a hand keeps up is too lazy."""
     cadence = evidence.cadence
     if cadence is None:
-        return Part(RETRAINING, UNDECIDED, "not enough evidence: cadences were not replayed", "more history")
+        return Part(AUTOMATIC, UNDECIDED, "not enough evidence: cadences were not replayed", "more history")
     finding, hand = cadence.finding, say.every(cadence.hand_weeks)
     text = f"weekly over {hand} by hand: {say.gain(finding.gain, metric)}"
     if cadence.suffices is not None:
@@ -126,7 +144,7 @@ def _retraining(evidence: Advice, metric: str) -> Part:
     cheap = finding.verdict == UNDECIDED and weekly is not None and weekly.cpu_s_a_year < CHEAP_CPU_S
     if cheap and weekly is not None:
         text += f"; cheap insurance: {weekly.cpu_s_a_year:.0f} CPU s a year, taken back by one line"
-    return Part(RETRAINING, finding.verdict, _open(finding, text), _changes(finding), finding.gain, insurance=cheap)
+    return Part(AUTOMATIC, finding.verdict, _open(finding, text), _changes(finding), finding.gain, insurance=cheap)
 
 
 def _endpoint(evidence: Advice, terms: Terms) -> Part:
@@ -169,7 +187,8 @@ OPTIONS = {
     STREAMING: "streaming features",
     HOURLY: "hourly features",
     LABELS: "faster labels",
-    RETRAINING: "scheduled retraining",
+    RETRAINING: "retraining",
+    AUTOMATIC: "scheduled retraining",
     ENDPOINT: "endpoint",
     MONITORING: "monitoring",
     SPARK: "Spark",

@@ -8,7 +8,7 @@ then further seeds are left out, and at last the time itself ends the run. What 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dayshift.adviser.tracks import DECLARED, FEWEST_TRAIN_ROWS, Track, times_rows
+from dayshift.adviser.tracks import DECLARED, FEWEST_TRAIN_ROWS, Track, followed, times_rows
 
 LADDER = (30_000, 20_000, 15_000, 10_000, 7_000, FEWEST_TRAIN_ROWS)
 YOUNG = 4
@@ -40,7 +40,7 @@ class Cost:
         share = min(plan.train_rows / max(self.rows, 1), 1)
         return sum(
             weeks * (_FIXED + (1 - _FIXED) * share * times_rows(track)) * self.fit_s
-            + self.judge_s * sum(min(ages, weeks - week) for week in range(weeks))
+            + self.judge_s * sum(len(followed(min(ages, weeks - week))) for week in range(weeks))
             for track, ages in zip(tracks, plan.ages, strict=True)
             if ages
         )

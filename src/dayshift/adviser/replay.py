@@ -30,7 +30,7 @@ from dayshift.adviser.plan import Cost, Plan, in_order, planned
 from dayshift.adviser.pool import Workers
 from dayshift.adviser.runner import Runner
 from dayshift.adviser.sampling import Drawn, salt_of
-from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOptions, Track, times_rows
+from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOptions, Track, followed, times_rows
 from dayshift.adviser.weeks import WEEK_US, Weeks
 from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, answers, table_of
 from dayshift.definition import Pipeline
@@ -151,7 +151,7 @@ class Replay:
         """A grid for each track, NaN where nothing was measured (no time, stopped, a fit that failed).
 
         Args:
-            ages: how many ages, 1 for models of the week only; one number for all tracks or one for each.
+            ages: up to which age (`followed`), 1 for models of the week only; one number for all tracks or one for each.
             seconds: what this run may take; `options.seconds` when None. The first run that has a limit fixes how many
                 rows fits learn from, for all runs.
 
@@ -256,8 +256,8 @@ class Replay:
         return Task(name, track.family, seed, drawn.rows, self.asked.label[drawn.rows], weight, slices, keep)
 
     def _week_task(self, track: Track, week: int, ages: int) -> Task:
-        last = min(week + ages, self.weeks.count)
-        return self._task(track, int(self.weeks.starts[week]), tuple(map(self.places, range(week, last))))
+        judged = [week + age for age in followed(min(ages, self.weeks.count - week))]
+        return self._task(track, int(self.weeks.starts[week]), tuple(map(self.places, judged)))
 
     def _day_task(self, track: Track, week: int, day: int) -> Task:
         start = int(self.weeks.starts[week])
@@ -306,7 +306,7 @@ class Replay:
 
     def _has(self, track: Track, week: int, ages: int) -> bool:
         found = self._done.get((track, week))
-        return found is not None and len(found.pooled) >= min(ages, self.weeks.count - week)
+        return found is not None and len(found.pooled) >= len(followed(min(ages, self.weeks.count - week)))
 
     def _note(self, track: Track, week: int, outcome: Outcome, cached: bool) -> None:
         self._done[track, week] = outcome
@@ -341,9 +341,9 @@ class Replay:
             cpu_s[week], rows[week] = outcome.fit_cpu_s, outcome.rows
             if outcome.failed is not None:
                 failed[week] = outcome.failed
-            for age in range(min(ages, len(outcome.pooled))):
-                value[:, week + age, age] = outcome.value[:, age]
-                pooled[week + age, age] = outcome.pooled[age]
+            for place, age in enumerate(followed(min(ages, count - week))[: len(outcome.pooled)]):
+                value[:, week + age, age] = outcome.value[:, place]
+                pooled[week + age, age] = outcome.pooled[place]
         names = tuple(metric.name for metric in self.metrics)
         return Grid(track, names, value, pooled, cpu_s, rows, self.positives(), failed)
 

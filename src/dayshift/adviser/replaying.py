@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from dayshift.adviser.replay import Replay
     from dayshift.adviser.run import AdviseRequest
 
-AGES = 14
-"""Weeks that a model is followed: one quarter and the week it is fitted in."""
+AGES = 53
+"""Weeks that a model is followed, as far as the history allows: a year and the week it is fitted in."""
 SPOT_WEEKS = 4
 SEEDS = 4
 """At most; the third and the fourth only for what two leave undecided."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dayshift.adviser import money, say, team
 from dayshift.adviser.decide import HEADROOM
 from dayshift.adviser.evidence import Advice, Gain, Price
-from dayshift.adviser.parts import OPTIONS, RETRAINING, Terms
+from dayshift.adviser.parts import AUTOMATIC, OPTIONS, Terms
 from dayshift.definition.duration import parse_duration
 from dayshift.definition.metric import Metric, metric_named
 from dayshift.definition.settings import Settings
@@ -32,7 +32,7 @@ def _worth(part: str, gain: Gain, metric: Metric, settings: Settings, evidence: 
 
 
 def _cpu_s_a_month(part: str, evidence: Advice) -> float:
-    if part != RETRAINING or evidence.cadence is None:
+    if part != AUTOMATIC or evidence.cadence is None:
         return 0.0
     weekly = next((point for point in evidence.cadence.points if point.weeks == 1), None)
     return weekly.cpu_s_a_year / 12 if weekly else 0.0

@@ -31,6 +31,17 @@ class Track:
     seed: int = 0
 
 
+def followed(ages: int) -> tuple[int, ...]:
+    """The ages in weeks at which a model is judged: each up to a quarter of a year, then every third or fourth.
+
+    What lies between two of them is read from them: a model does not age in jumps of a week after a quarter.
+
+    >>> followed(3), followed(25)[-4:]
+    ((0, 1, 2), (13, 16, 20, 24))
+    """
+    return tuple(age for age in (*range(14), *range(16, max(ages, 16), 4)) if age < ages)
+
+
 def times_rows(track: Track) -> int:
     """How many times the usual rows a fit of this track learns from: all history must be seen as more than a window of it.
 

@@ -6,7 +6,7 @@
 What stands in the lead-in would look like decay: a first model that saw little, features whose windows were half empty.
 It is the longest feature window with its delays, one training window and the label's delay, in whole weeks. Weeks begin
 at midnight UTC, counted from the first question, so that a log that grows keeps its weeks and adds new ones. Of a
-long history the last year and a half is judged.
+long history the last two years are judged.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dayshift.adviser.history import History
 
 WEEK_US = 7 * DAY_US
-FEWEST_WEEKS, RECOMMENDED_WEEKS, MOST_WEEKS = 6, 12, 78
+FEWEST_WEEKS, RECOMMENDED_WEEKS, MOST_WEEKS = 6, 12, 104
 SLIDING_US = 4 * WEEK_US
 FEWEST_ROWS, FEWEST_RARE = 1_000, 100
 Ints = NDArray[np.int64]
