@@ -24,9 +24,13 @@ POM = Path(__file__).with_name("kafka-pom.xml")
 JAVA_AT_LEAST = 17
 START_SECONDS = 120
 JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xlog:cds=off")
-QUIET = """
+QUIET = r"""
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  user_tests="test-secret";
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 offsets.topic.num.partitions=1
@@ -115,6 +119,7 @@ class Broker:
 
     node: int
     port: int
+    sasl_port: int
     folder: Path
     jars: Path
     _running: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -181,6 +186,11 @@ class Cluster:
         """What a client is told: every broker's host and port."""
         return ",".join(f"127.0.0.1:{broker.port}" for broker in self.brokers)
 
+    @property
+    def sasl_address(self) -> str:
+        """The same for clients that log in as `tests` with `test-secret` (SASL PLAIN)."""
+        return ",".join(f"127.0.0.1:{broker.sasl_port}" for broker in self.brokers)
+
     def restart(self, node: int = 0, *, kill: bool = False) -> None:
         """Stops or kills a broker, starts it again and waits until it answers."""
         broker = self.brokers[node]
@@ -235,21 +245,23 @@ def kafka(brokers: int = 1) -> Iterator[Cluster]:
 
 def _formatted(jars: Path, folder: Path, brokers: int) -> Cluster:
     """Brokers with their settings and formatted storage, not started."""
-    ports = free_ports(2 * brokers)
-    voters = ",".join(f"{n + 1}@127.0.0.1:{port}" for n, port in enumerate(ports[brokers:]))
+    ports = free_ports(3 * brokers)
+    clients, logins, controllers = ports[:brokers], ports[brokers : 2 * brokers], ports[2 * brokers :]
+    voters = ",".join(f"{n + 1}@127.0.0.1:{port}" for n, port in enumerate(controllers))
     made = []
     for n in range(brokers):
         home = folder / str(n + 1)
         home.mkdir()
         (home / "server.properties").write_text(
             f"{QUIET}process.roles=broker,controller\nnode.id={n + 1}\nlog.dirs={home}/storage\n"
-            f"listeners=PLAINTEXT://127.0.0.1:{ports[n]},CONTROLLER://127.0.0.1:{ports[brokers + n]}\n"
+            f"listeners=PLAINTEXT://127.0.0.1:{clients[n]},SASL://127.0.0.1:{logins[n]},"
+            f"CONTROLLER://127.0.0.1:{controllers[n]}\n"
             f"controller.quorum.voters={voters}\n"
             f"offsets.topic.replication.factor={brokers}\ntransaction.state.log.replication.factor={brokers}\n"
             f"transaction.state.log.min.isr={min(brokers, 2)}\ndefault.replication.factor={brokers}\n"
             f"min.insync.replicas={min(brokers, 2)}\n"
         )
-        made.append(Broker(n + 1, ports[n], home, jars))
+        made.append(Broker(n + 1, clients[n], logins[n], home, jars))
     _format(jars, made)
     return Cluster(tuple(made))
 

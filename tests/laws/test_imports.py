@@ -13,8 +13,9 @@ import pytest
 from tests.laws.tree import ROOT, SOURCE, cycles, import_graph, imported, named_imports, parsed, python_files, relative
 
 HEAVY = (
-    "adbc_driver_manager", "alembic", "deltalake", "duckdb", "lightgbm", "llvmlite", "matplotlib", "mlflow",
-    "numba", "numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "skops", "sqlalchemy", "xgboost",
+    "adbc_driver_manager", "alembic", "confluent_kafka", "deltalake", "duckdb", "fastavro", "lightgbm", "llvmlite",
+    "matplotlib", "mlflow", "numba", "numpy", "pandas", "polars", "pyarrow", "scipy", "sklearn", "skops", "sqlalchemy",
+    "xgboost",
 )  # fmt: skip
 TELL = "import resource; u = resource.getrusage(resource.RUSAGE_SELF); print(u.ru_utime + u.ru_stime)"
 HELP = """

@@ -16,7 +16,7 @@ from tests.laws.tree import ROOT, SOURCE, named_imports, parsed, python_files, r
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-HEAVY_FOR_AN_EXTRA = {"duckdb", "matplotlib", "lightgbm", "xgboost", "pandas", "pyarrow"}
+HEAVY_FOR_AN_EXTRA = {"confluent-kafka", "duckdb", "matplotlib", "lightgbm", "xgboost", "pandas", "pyarrow"}
 
 
 def _distribution(requirement: str) -> str:

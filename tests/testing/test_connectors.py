@@ -17,7 +17,8 @@ from dayshift.definition import Source
 from dayshift.definition.settings import IngestSettings, SourceSettings
 from dayshift.diagnostics import NotReady
 from dayshift.testing.connectors import Open, check_connector
-from tests.services import Database
+from tests.connectors.kafka.sending import in_transaction
+from tests.services import Cluster, Database
 
 BATCHES = [
     [{"id": str(n), "at": f"2024-05-0{day} 10:{n % 60:02d}:00"} for n in range(day * 100, day * 100 + 7)]
@@ -120,3 +121,16 @@ def test_a_connector_of_another_package_is_found_by_its_scheme(tmp_path: Path, m
         "dayshift.connectors.opening.entry_points", lambda group: [_Point()] if group == "dayshift.connectors" else []
     )
     assert open_source(source, given, IngestSettings(), tmp_path) == (source, given, IngestSettings(), tmp_path)
+
+
+@pytest.mark.kafka
+def test_kafka_keeps_the_contract(kafka: Cluster, topic: str, tmp_path: Path) -> None:
+    """Exactly once, whatever was transacted in between; rows are numbered by their offsets."""
+
+    def opening(rows: Sequence[dict[str, Any]], chunk_rows: int) -> Reader:
+        if rows:
+            in_transaction(kafka, topic, rows, commit=True)
+        given = SourceSettings(topic=topic, brokers=kafka.address)
+        return open_source(Source("s", time="at", key="id"), given, IngestSettings(chunk_rows=chunk_rows), tmp_path)
+
+    check_connector(opening, BATCHES, again=False, offsets=True)

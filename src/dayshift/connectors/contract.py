@@ -36,11 +36,12 @@ class Origin:
 @dataclass(frozen=True)
 class ReadPlan:
     """What a reader would read now: `origins` in order, `skipped` because they are loaded already, the `cursor` from
-    which a table is read on (None: from its beginning)."""
+    which a table is read on (None: from its beginning), and the one `until` which, where that is known beforehand."""
 
     origins: tuple[Origin, ...] = ()
     skipped: tuple[Origin, ...] = ()
     cursor: str | None = None
+    until: str | None = None
 
 
 def no_rejects() -> pl.DataFrame:
@@ -53,7 +54,8 @@ class Chunk:
     """Some records of one origin.
 
     `frame` holds the columns as they came: text from text files, the stored types from Parquet and databases.
-    `rows[n]` is the number of each record in its origin, from 1, a file's header and blank lines not counted.
+    `rows[n]` is the number of each record in its origin, ascending: from 1, a file's header and blank lines not counted;
+    in a log that numbers its records itself (Kafka's offsets) that number.
     `rejects` are the records that could not be split into fields. `bytes` is what was read of the origin for it.
     `sparse`: a column may be missing because no record of this chunk happens to have it (JSON Lines).
     """

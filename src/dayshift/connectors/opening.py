@@ -1,5 +1,5 @@
 """From settings to a reader. Third-party readers come by entry points of the group
-"dayshift.connectors": the scheme of a source's `database` ("kafka:…", "mycorp://…") names the entry point."""
+"dayshift.connectors": the scheme of a source's `database` ("mycorp://…") names the entry point."""
 
 import time
 from collections.abc import Callable
@@ -29,10 +29,10 @@ def open_source(
     """The reader that a source's section of dayshift.toml asks for.
 
     Raises:
-        DefinitionError: DS308, the section names none or several of `files`, `table`, `query`; DS312, an unknown database.
+        DefinitionError: DS308, the section names none or several of `files`, `table`, `query`, `topic`; DS312, an unknown database.
         NotReady: DS313, the environment variable with the database's address is not set.
     """
-    named = [name for name in ("files", "table", "query") if getattr(settings, name)]
+    named = [name for name in ("files", "table", "query", "topic") if getattr(settings, name)]
     scheme = (settings.database or "").split(":", 1)[0] if ":" in (settings.database or "") else ""
     if scheme and scheme not in _OWN:
         found: Reader = _third_party(scheme, source.name)(source, settings, ingest, root)
@@ -42,11 +42,15 @@ def open_source(
             "DS308",
             f"source '{source.name}' comes from {' and '.join(named) or 'nowhere'}",
             place=source.place,
-            facts=("its section in dayshift.toml names exactly one of: files, table, query",),
+            facts=("its section in dayshift.toml names exactly one of: files, table, query, topic",),
             hint=f'[sources.{source.name}]\nfiles = "data/{source.name}/*.csv"',
         )
     if named == ["files"]:
         return FilesReader(source.name, settings, ingest.chunk_rows, Path(root))
+    if named == ["topic"]:
+        from dayshift.connectors.kafka.reader import KafkaReader
+
+        return KafkaReader(source.name, settings, ingest.chunk_rows, retry_of(ingest, sleep), Path(root))
     from dayshift.connectors.sql import SqlReader
 
     database = resolve(settings.database, f"[sources.{source.name}]", Path(root))
@@ -61,7 +65,7 @@ def _third_party(scheme: str, source: str) -> Callable[..., Reader]:
         raise NotReady(
             "DS310",
             f"source '{source}' needs the connector '{scheme}', which is not installed",
-            facts=(f"built in: files, postgresql, sqlite; installed besides: {shorten(found)}",),
+            facts=(f"built in: files, postgresql, sqlite, topics of Kafka; installed besides: {shorten(found)}",),
             hint="install the package that offers it, or correct `database` in dayshift.toml",
         )
     factory: Callable[..., Reader] = found[scheme].load()

@@ -1,8 +1,8 @@
 """dayshift.toml: where each source comes from and how each part is operated; never what is computed."""
 
 import os
-from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -70,8 +70,31 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_OF_TOPICS = (
+    "brokers",
+    "value",
+    "schema_file",
+    "schema_registry",
+    "key_column",
+    "timestamp_column",
+    "header_columns",
+    "on_lost_messages",
+    "kafka",
+)
+_KEPT_BY_US = ("bootstrap.servers", "auto.offset.reset", "enable.auto.commit", "enable.partition.eof")
+
+
+def _flat(given: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """The settings of nested sections by their dotted names: TOML reads `sasl.mechanism` as `mechanism` in `sasl`."""
+    for name, value in given.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
 class SourceSettings(_Section):
-    """`[sources.NAME]`: files, or a table of a database. Exactly one of `files`, `table`, `query`."""
+    """`[sources.NAME]`: files, a table of a database, or topics of Kafka. Exactly one of `files`, `table`, `query`, `topic`."""
 
     files: str | list[str] | None = None
     """A path or glob, or a list of them; gzip and zstd by their endings."""
@@ -91,6 +114,26 @@ class SourceSettings(_Section):
     """The column by which new rows of a table are told from old ones."""
     lag: Length = "0s"
     """How far the cursor is set back, so that rows committed late are read too."""
+    topic: str | list[str] | None = None
+    """A topic of Kafka, or a list of them."""
+    brokers: str | None = None
+    """Hosts and ports of some of Kafka's brokers: `kafka1:9092,kafka2:9092`; `env:NAME` reads them from the environment."""
+    value: Literal["json", "avro"] = "json"
+    """How a message's value is written."""
+    schema_file: str | None = None
+    """The Avro schema (`.avsc`) of values that are plain Avro, or the one to which those of a schema registry are resolved."""
+    schema_registry: str | None = None
+    """The URL of a schema registry that knows the schemas of Avro values; `env:NAME` reads it from the environment."""
+    key_column: str | None = None
+    """The column that a message's key becomes, as text."""
+    timestamp_column: str | None = None
+    """The column that a message's own timestamp becomes, in milliseconds since 1970."""
+    header_columns: dict[str, str] = {}
+    """Header of a message to the column that it becomes, as text."""
+    on_lost_messages: Literal["stop", "continue"] = "stop"
+    """When messages were deleted from a topic, or the topic was made anew, before they were read."""
+    kafka: dict[str, str | int | float | bool] = Field(default={}, repr=False)
+    """Settings of librdkafka, such as `security.protocol`; a text may be `env:NAME`."""
     timezone: TimeZone = "UTC"
     """Of times that name no zone."""
     rename: dict[str, str] = {}
@@ -106,19 +149,43 @@ class SourceSettings(_Section):
     freshness: Length | None = None
     """How old the newest event may be, such as `36h`; older stops the run."""
 
+    @field_validator("kafka", mode="before")
+    @classmethod
+    def _is_flat(cls, given: Any) -> Any:
+        return dict(_flat(given)) if isinstance(given, dict) else given
+
     @model_validator(mode="after")
     def _comes_from_one_place(self) -> Self:
-        given = [name for name in ("files", "table", "query") if getattr(self, name) is not None]
+        given = [name for name in ("files", "table", "query", "topic") if getattr(self, name) is not None]
         if len(given) != 1:
-            said = " and ".join(given) if given else "none of files, table and query"
+            said = " and ".join(given) if given else "none of files, table, query and topic"
             _refuse("DS114", f"a source comes from one place, and here stands {said}", 'files = "data/*.csv"')
-        if given != ["files"] and self.database is None:
+        if given[0] in ("table", "query") and self.database is None:
             _refuse("DS114", f"{given[0]} is given without a database", 'database = "env:SHOP_DATABASE"')
-        if given == ["files"] and (self.database or self.cursor):
-            _refuse("DS114", "database and cursor are for a table or a query, and here stands files", None)
+        if given[0] in ("files", "topic") and (self.database or self.cursor):
+            _refuse("DS114", f"database and cursor are for a table or a query, and here stands {given[0]}", None)
         if given != ["files"] and self.format is not None:
             _refuse("DS114", f"format is for files, and here stands {given[0]}", None)
+        self._fits_kafka(given[0])
         return self
+
+    def _fits_kafka(self, given: str) -> None:
+        if given != "topic":
+            strange = [name for name in _OF_TOPICS if name in self.model_fields_set]
+            if strange:
+                _refuse("DS114", f"{strange[0]} is for a topic, and here stands {given}", f"remove {strange[0]}")
+            return
+        if self.brokers is None:
+            _refuse("DS114", "topic is given without brokers", 'brokers = "localhost:9092"')
+        schemas = [name for name in ("schema_file", "schema_registry") if getattr(self, name) is not None]
+        if self.value == "avro" and not schemas:
+            _refuse("DS114", "Avro values are given without a schema", 'schema_registry = "http://localhost:8081"')
+        if self.value == "json" and schemas:
+            _refuse("DS114", f"{schemas[0]} is for Avro, and the values are JSON", 'value = "avro"')
+        for name in _KEPT_BY_US:
+            if name in self.kafka:
+                hint = 'brokers = "localhost:9092"' if name == "bootstrap.servers" else f"remove {name}"
+                _refuse("DS333", f"'{name}' is not yours to set: exactly-once reading depends on it", hint)
 
 
 class IngestSettings(_Section):

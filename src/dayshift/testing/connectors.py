@@ -23,7 +23,7 @@ Open = Callable[[Sequence[Row], int], Reader]
 
 
 def check_connector(
-    opening: Open, batches: Sequence[Sequence[Row]], *, chunk_rows: int = 3, again: bool = True
+    opening: Open, batches: Sequence[Sequence[Row]], *, chunk_rows: int = 3, again: bool = True, offsets: bool = False
 ) -> None:
     """Raises AssertionError, with what does not hold, for a reader that breaks the contract.
 
@@ -32,6 +32,7 @@ def check_connector(
         batches: rows to be stored one batch after another; values are text, columns the same in all.
         chunk_rows: what the reader is told; small, so that there are several chunks.
         again: whether rows at the bookmark's edge may be read again (a cursor's); a reader of files never does.
+        offsets: whether the origins number their rows themselves, as a log does; else rows are numbered from 1.
 
     >>> from pathlib import Path; import csv, io, itertools, tempfile
     >>> from dayshift.connectors.files import FilesReader
@@ -51,7 +52,7 @@ def check_connector(
         reader = opening(batch, chunk_rows)
         assert isinstance(reader, Reader), "the reader has plan, chunks and bookmark"
         stored += Counter(map(_text, batch))
-        chunks, mark = _read(reader, manifest, cursor)
+        chunks, mark = _read(reader, manifest, cursor, offsets)
         read += _rows(chunks)
         assert not stored - read, f"after batch {number} rows are missing: {sorted(stored - read)[:3]}"
         assert again or read == stored, f"after batch {number} rows came twice: {sorted(read - stored)[:3]}"
@@ -59,19 +60,16 @@ def check_connector(
             f"after batch {number} rows came that nobody stored: {sorted(set(read) - set(stored))[:3]}"
         )
         manifest, cursor = [*manifest, *mark.origins], mark.cursor if mark.cursor is not None else cursor
-    _check_restarts(opening, manifest, cursor, stored, chunk_rows, again=again)
-
-
-def _check_restarts(
-    opening: Open, manifest: Sequence[Origin], cursor: str | None, stored: Counter[str], chunk_rows: int, *, again: bool
-) -> None:
-    quiet, mark = _read(opening([], chunk_rows), manifest, cursor)
+    quiet, mark = _read(opening([], chunk_rows), manifest, cursor, offsets)
     assert again or not quiet, "nothing new was stored, and rows came"
     assert mark.cursor is None or mark.cursor == cursor, "nothing new was stored, and the cursor moved"
-    reader = opening([], chunk_rows)
-    first, mine = _read(reader, [], None)
+    _check_restarts(opening([], chunk_rows), stored, offsets=offsets)
+
+
+def _check_restarts(reader: Reader, stored: Counter[str], *, offsets: bool) -> None:
+    first, mine = _read(reader, [], None, offsets)
     assert _rows(first) == stored, "a reading from the beginning brings every row once"
-    second, other = _read(reader, [], None)
+    second, other = _read(reader, [], None, offsets)
     assert [chunk.rows.to_list() for chunk in first] == [chunk.rows.to_list() for chunk in second], (
         "a second reading is the same"
     )
@@ -81,19 +79,25 @@ def _check_restarts(
     close = getattr(abandoned, "close", None)
     if close is not None:
         close()
-    assert _rows(_read(reader, [], None)[0]) == stored, "a reading after an abandoned one brings every row"
+    assert _rows(_read(reader, [], None, offsets)[0]) == stored, "a reading after an abandoned one brings every row"
 
 
-def _read(reader: Reader, manifest: Sequence[Origin], cursor: str | None) -> tuple[list[Chunk], Bookmark]:
+def _read(
+    reader: Reader, manifest: Sequence[Origin], cursor: str | None, offsets: bool
+) -> tuple[list[Chunk], Bookmark]:
     chunks = list(reader.chunks(reader.plan(manifest, cursor)))
     for chunk in chunks:
         assert isinstance(chunk.frame, pl.DataFrame), "a chunk's rows are a Polars frame"
         assert len(chunk.rows) == chunk.frame.height, "every row of a chunk has its number"
+        assert chunk.rows.is_sorted(), "the rows of a chunk are in the order of their numbers"
         assert chunk.rejects.columns == ["row", "reason", "raw"], "rejected records have row, reason and raw"
     numbers: dict[str, list[int]] = {}
     for chunk in chunks:
         numbers.setdefault(chunk.origin, []).extend([*chunk.rows, *chunk.rejects["row"]])
     for origin, found in numbers.items():
+        if offsets:
+            assert len(set(found)) == len(found), f"the rows of {origin} have a number each"
+            continue
         assert sorted(found) == list(range(1, len(found) + 1)), (
             f"the rows of {origin} are numbered from 1 without a gap"
         )

@@ -5,7 +5,8 @@ are no JSON object are told apart. Numbers are taken as IEEE doubles or 64-bit i
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 import polars as pl
@@ -62,31 +63,63 @@ def _after_line(file: IO[bytes]) -> bytes:
 
 def _block(data: bytes, number: int) -> tuple[Block, int]:
     lines = [line for line in data.split(b"\n") if line.strip()]
-    frame = _fast(lines)
-    if frame is not None:
-        rows = pl.int_range(number + 1, number + 1 + frame.height, eager=True)
-        return Block(frame, rows, pl.DataFrame(schema=REJECTS)), len(lines)
-    good: list[dict[str, Any]] = []
-    rows_of: list[int] = []
-    rejects: list[tuple[int, str, str]] = []
-    for row, line in enumerate(lines, number + 1):
-        try:
-            good.append(_object(line))
-            rows_of.append(row)
-        except ValueError as error:
-            rejects.append((row, str(error), line[:SHOWN_RAW].decode(errors="backslashreplace")))
-    names = dict.fromkeys(name for value in good for name in value)
-    frame = pl.DataFrame(
-        {name: [value.get(name) for value in good] for name in names}, schema=dict.fromkeys(names, pl.String)
-    )
-    if not names and good:
-        frame = pl.DataFrame({"": [None] * len(good)}, schema={"": pl.String})
+    found = read_objects(lines)
+    rejects = [
+        (number + 1 + at, reason, lines[at][:SHOWN_RAW].decode(errors="backslashreplace"))
+        for at, reason in found.faults
+    ]
     torn = pl.DataFrame(rejects, schema=REJECTS, orient="row")
-    return Block(frame, pl.Series("row", rows_of, dtype=pl.Int64), torn), len(lines)
+    return Block(found.frame, found.places + number + 1, torn), len(lines)
 
 
-def _fast(lines: list[bytes]) -> pl.DataFrame | None:
-    if not lines or not all(line.lstrip().startswith(b"{") for line in lines):
+@dataclass(frozen=True)
+class Objects:
+    """JSON texts, read: a frame of text with a row for each object, the place of each among the texts, from 0, and the
+    place and the reason of each text that is no object."""
+
+    frame: pl.DataFrame
+    places: pl.Series
+    faults: list[tuple[int, str]]
+
+
+def read_objects(texts: Sequence[bytes]) -> Objects:
+    """Each text as one object; a key that an object lacks is null.
+
+    >>> found = read_objects([b'{"id": 1}', b"torn", b'{"id": "b"}'])
+    >>> found.frame["id"].to_list(), found.places.to_list(), [at for at, _ in found.faults]
+    (['1', 'b'], [0, 2], [1])
+    """
+    frame = _fast(texts)
+    if frame is not None:
+        return Objects(frame, pl.int_range(frame.height, eager=True).alias("row"), [])
+    good: list[dict[str, Any]] = []
+    places: list[int] = []
+    faults: list[tuple[int, str]] = []
+    for at, text in enumerate(texts):
+        try:
+            good.append(_object(text))
+            places.append(at)
+        except ValueError as error:
+            faults.append((at, str(error)))
+    return Objects(text_frame(good), pl.Series("row", places, dtype=pl.Int64), faults)
+
+
+def text_frame(rows: Sequence[Mapping[str, str | None]]) -> pl.DataFrame:
+    """Rows of text by name as a frame of as many rows; what a row lacks is null.
+
+    >>> text_frame([{"a": "1"}, {}]).rows(), text_frame([{}]).height
+    ([('1',), (None,)], 1)
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    if not names and rows:
+        return pl.DataFrame({"": [None] * len(rows)}, schema={"": pl.String})
+    return pl.DataFrame(
+        {name: [row.get(name) for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String)
+    )
+
+
+def _fast(lines: Sequence[bytes]) -> pl.DataFrame | None:
+    if not lines or not all(line.lstrip().startswith(b"{") and b"\n" not in line for line in lines):
         return None
     data = b"\n".join(lines)
     try:
@@ -107,11 +140,12 @@ def _object(line: bytes) -> dict[str, str | None]:
     except RecursionError:
         raise ValueError("not JSON that can be read: nested too deep") from None
     if not isinstance(value, dict):
-        raise ValueError("the line is JSON, but no object")
-    return {name: _text(item) for name, item in value.items()}
+        raise ValueError("it is JSON, but no object")
+    return {name: json_text(item) for name, item in value.items()}
 
 
-def _text(value: Any) -> str | None:
+def json_text(value: Any) -> str | None:
+    """A value of JSON as text: text as it is, the others as JSON writes them."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)

@@ -34,22 +34,27 @@ from dayshift.semantics.fixed_point import measure_bits
 
 @dataclass(frozen=True)
 class Numbers:
-    """The record numbers of a file's rows: from `first` to `last` without `gaps`."""
+    """The record numbers of a file's rows: from `first` to `last` without `gaps`; `listed` where most are gaps."""
 
     first: int
     last: int
     gaps: NDArray[np.int64]
+    listed: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, numbers: pl.Series) -> "Numbers":
         """The numbers of a chunk, ascending.
 
-        >>> Numbers.of(pl.Series([5, 6, 8])).at([2])
-        [8]
+        >>> Numbers.of(pl.Series([5, 6, 8])).at([2]), Numbers.of(pl.Series([5, 10**12])).at([1])
+        ([8], [1000000000000])
         """
         first, last = int(numbers[0]), int(numbers[-1])
-        whole = last - first + 1 == len(numbers)
-        gaps: Any = [] if whole else np.setdiff1d(np.arange(first, last + 1), numbers.to_numpy(), assume_unique=True)
+        absent = last - first + 1 - len(numbers)
+        if absent > len(numbers):
+            return cls(first, last, np.empty(0, np.int64), numbers.to_numpy().astype(np.int64))
+        gaps: Any = []
+        if absent:
+            gaps = np.setdiff1d(np.arange(first, last + 1), numbers.to_numpy(), assume_unique=True)
         return cls(first, last, np.asarray(gaps, np.int64))
 
     def only(self, kept: pl.Series) -> "Numbers":
@@ -58,7 +63,9 @@ class Numbers:
 
     def at(self, rows: object) -> list[int]:
         """The numbers of these rows of the file."""
-        every = np.setdiff1d(np.arange(self.first, self.last + 1), self.gaps, assume_unique=True)
+        every = self.listed
+        if every is None:
+            every = np.setdiff1d(np.arange(self.first, self.last + 1), self.gaps, assume_unique=True)
         return [int(number) for number in every[np.asarray(rows, np.int64)]]
 
 

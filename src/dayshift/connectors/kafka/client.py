@@ -1,0 +1,212 @@
+"""How Kafka is reached: settings for librdkafka with their secrets, and what its errors mean.
+
+A secret (`env:NAME`, or a setting whose name says so) is looked up when somebody connects, and stands in no message.
+librdkafka goes on connecting for ever, on threads of its own; so whoever asks it waits for a while, looks what it has
+reported in between, and tells that.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from dayshift.connectors.retry import Retry
+from dayshift.definition.settings import SourceSettings, secret
+from dayshift.diagnostics import DayshiftError, DefinitionError, NotReady, nearest
+
+Answer = TypeVar("Answer")
+WAIT_SECONDS = 10.0
+_SECRET = re.compile(r"password|secret|token|ssl\.key|jaas|sasl\.oauthbearer\.config")
+_COMMON = (
+    "security.protocol", "sasl.mechanism", "sasl.mechanisms", "sasl.username", "sasl.password", "ssl.ca.location",
+    "ssl.certificate.location", "ssl.key.location", "ssl.key.password", "ssl.keystore.location", "ssl.keystore.password",
+    "ssl.endpoint.identification.algorithm", "enable.ssl.certificate.verification", "client.id", "group.id", "client.rack",
+    "isolation.level", "socket.timeout.ms", "fetch.max.bytes", "fetch.min.bytes", "fetch.wait.max.ms",
+    "max.partition.fetch.bytes", "message.max.bytes", "queued.max.messages.kbytes", "compression.type", "linger.ms",
+)  # fmt: skip
+_OWN = {
+    "log_level": 0,  # what matters is told in our words
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where Kafka is and how it is reached; `shown` is what a message may say, `given` are settings of librdkafka."""
+
+    source: str
+    section: str
+    brokers: str = field(repr=False)
+    shown: str
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def clean(self, text: str) -> str:
+        """A text of librdkafka in one line, without any secret."""
+        for value in sorted(self.secrets, key=len, reverse=True):
+            text = text.replace(value, "***")
+        return " ".join(text.split())
+
+
+def address_of(source: str, settings: SourceSettings) -> Address:
+    """Where the section of a source says that its topics are.
+
+    >>> given = SourceSettings(topic="t", brokers="kafka:9092", kafka={"sasl.password": "s3cret"})
+    >>> address_of("payments", given).clean("s3cret is wrong")
+    '*** is wrong'
+
+    Raises:
+        NotReady: DS113, an environment variable is not set.
+    """
+    brokers = settings.brokers or ""
+    given, secrets = {}, []
+    for name, value in settings.kafka.items():
+        given[name] = secret(value) if isinstance(value, str) else value
+        if given[name] != value or _SECRET.search(name):
+            secrets.append(str(given[name]))
+    secrets = [one for one in secrets if one]
+    return Address(source, f"[sources.{source}]", secret(brokers), brokers, given, tuple(secrets))
+
+
+@dataclass
+class Reports:
+    """What librdkafka said while somebody waited: the last text, whether all brokers are down, whether it is hopeless."""
+
+    last: str = ""
+    all_down: bool = False
+    denied: str = ""
+
+    def __call__(self, error: Any) -> None:
+        """Takes one report, as `error_cb`."""
+        from confluent_kafka import KafkaError
+
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self.all_down = True
+            return
+        self.last = error.str() or error.name()
+        if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED):
+            self.denied = self.last
+
+
+class Link:
+    """One client of a Kafka cluster, and how to ask it something that may take a while."""
+
+    def __init__(self, address: Address, make: Callable[[dict[str, Any]], Any], own: Mapping[str, Any]) -> None:
+        self.address, self.reports = address, Reports()
+        given = {
+            "bootstrap.servers": address.brokers,
+            "client.id": "dayshift",
+            "reconnect.backoff.max.ms": 1_000,
+            **own,
+            **address.given,
+            "error_cb": self.reports,
+        }
+        self.client = _made(address, make, given)
+
+    @property
+    def patience(self) -> float:
+        """How long to wait for an answer, seconds: `socket.timeout.ms` when it is set and less than ten seconds."""
+        return min(WAIT_SECONDS, float(self.address.given.get("socket.timeout.ms", 60_000)) / 1_000)
+
+    def ask(self, question: Callable[[float], Answer], retry: Retry) -> Answer:
+        """The answer to `question(seconds)`; asked again, after growing pauses, while the brokers cannot be reached.
+
+        Raises:
+            NotReady: DS330, they cannot be reached; DS334, they refuse.
+        """
+        from confluent_kafka import KafkaException
+
+        try:
+            return retry(lambda: self._once(question), self.is_transient)
+        except KafkaException as error:
+            raise self.failed(error, retry.retries + 1) from error
+
+    def _once(self, question: Callable[[float], Answer]) -> Answer:
+        """Asks for a second at a time: when every broker is down by then, waiting longer brings nothing."""
+        from confluent_kafka import KafkaException
+
+        self.reports.all_down, left = False, self.patience
+        while True:
+            try:
+                return question(min(left, 1.0))
+            except KafkaException as error:
+                left -= 1.0
+                self.client.poll(0)
+                if left <= 0 or self.reports.all_down or self.reports.denied or not self.is_transient(error):
+                    raise
+
+    def is_transient(self, error: Exception) -> bool:
+        """Whether the same question may be answered a little later."""
+        from confluent_kafka import KafkaError, KafkaException
+
+        found: Any = error.args[0] if isinstance(error, KafkaException) else None
+        if self.reports.denied or found is None:
+            return False
+        local = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE)
+        return found.code() in local or bool(found.retriable())
+
+    def failed(self, error: Exception, tries: int = 1) -> DayshiftError:
+        """The error in our words."""
+        clean = self.address.clean
+        if self.is_transient(error):
+            said = clean(self.reports.last or str(error))
+            return NotReady(
+                "DS330",
+                f"Kafka at '{self.address.shown}' of source '{self.address.source}' cannot be reached",
+                facts=(said, f"tried {tries} time{'s' * (tries > 1)}", "nothing was loaded"),
+                hint="start the brokers or correct `brokers`, then run again",
+            )
+        return NotReady(
+            "DS334",
+            f"Kafka at '{self.address.shown}' refuses source '{self.address.source}'",
+            facts=(clean(self.reports.denied or str(error)), "nothing was loaded"),
+            hint=f"look at {self.address.section} and [sources.{self.address.source}.kafka] in dayshift.toml",
+        )
+
+
+def consumer_of(address: Address) -> Link:
+    """A consumer that reads what is assigned to it, committed transactions only, and keeps no offsets in Kafka.
+
+    Raises:
+        NotReady: DS310, confluent-kafka is not installed.
+        DefinitionError: DS333, librdkafka does not know a setting or its value.
+    """
+    library = load_library()
+    return Link(address, library.Consumer, {**_OWN, "group.id": f"dayshift-{address.source}"})
+
+
+def load_library() -> Any:
+    """The module `confluent_kafka`.
+
+    Raises:
+        NotReady: DS310, it is not installed.
+    """
+    try:
+        import confluent_kafka
+    except ImportError as error:
+        raise NotReady(
+            "DS310",
+            f"Kafka needs {error.name}, which is not installed",
+            hint="pip install 'dayshift[kafka]'",
+        ) from None
+    return confluent_kafka
+
+
+def _made(address: Address, make: Callable[[dict[str, Any]], Any], given: dict[str, Any]) -> Any:
+    from confluent_kafka import KafkaException
+
+    try:
+        return make(given)
+    except (KafkaException, ValueError, TypeError) as error:
+        said = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+        unknown = re.search(r'No such configuration property: "([^"]*)"', said)
+        near = nearest(unknown[1], _COMMON) if unknown else None
+        raise DefinitionError(
+            "DS333",
+            f"Kafka's settings of source '{address.source}' cannot be used: {address.clean(said)}",
+            facts=("the settings are librdkafka's",),
+            hint=f'[sources.{address.source}.kafka]\n"{near}" = ...' if near else None,
+        ) from None

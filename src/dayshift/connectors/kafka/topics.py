@@ -1,0 +1,67 @@
+"""What topics hold now: their ids, and where each partition begins and ends."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dayshift.connectors.kafka.client import Address, Link
+from dayshift.connectors.kafka.offsets import Held
+from dayshift.connectors.retry import Retry
+from dayshift.diagnostics import NotReady, nearest, shorten
+
+_NO_ID = "A" * 22  # zero, as Kafka writes ids: of a broker older than 2.8
+
+
+def held_by(address: Address, topics: Sequence[str], retry: Retry) -> dict[str, Held]:
+    """What each topic holds at this moment; with `read_committed` a partition ends before its first open transaction.
+
+    Raises:
+        NotReady: DS330, no broker can be reached; DS331, a topic does not exist; DS334, Kafka refuses.
+        DefinitionError: DS333, a setting of librdkafka is wrong.
+    """
+    from confluent_kafka.admin import AdminClient
+
+    link = Link(address, AdminClient, {"log_level": 0})
+    partitions = _partitions(link, topics, retry)
+    ids = link.ask(lambda seconds: _ids(link, topics, seconds), retry)
+    first = link.ask(lambda seconds: _offsets(link, partitions, "earliest", seconds), retry)
+    end = link.ask(lambda seconds: _offsets(link, partitions, "latest", seconds), retry)
+    return {topic: Held(ids[topic], first[topic], end[topic]) for topic in topics}
+
+
+def _partitions(link: Link, topics: Sequence[str], retry: Retry) -> dict[str, int]:
+    """How many partitions each topic has."""
+    known = link.ask(lambda seconds: link.client.list_topics(timeout=seconds), retry).topics
+    for topic in topics:
+        if topic not in known:
+            address = link.address
+            names = [name for name in known if not name.startswith("__")]
+            near = nearest(topic, names)
+            raise NotReady(
+                "DS331",
+                f"topic '{topic}' of source '{address.source}' does not exist in Kafka at '{address.shown}'",
+                facts=(f"topics there: {shorten(names)}", "nothing was loaded"),
+                hint=f'{address.section}\ntopic = "{near}"' if near else "make the topic, or correct `topic`",
+            )
+    return {topic: len(known[topic].partitions) for topic in topics}
+
+
+def _ids(link: Link, topics: Sequence[str], seconds: float) -> dict[str, str]:
+    """The topics' ids; empty texts where the brokers do not tell them."""
+    from confluent_kafka import TopicCollection
+
+    futures = link.client.describe_topics(TopicCollection(list(topics)), request_timeout=seconds)
+    found = {topic: future.result().topic_id for topic, future in futures.items()}
+    return {topic: "" if one is None or str(one) == _NO_ID else str(one) for topic, one in found.items()}
+
+
+def _offsets(link: Link, partitions: Mapping[str, int], which: str, seconds: float) -> dict[str, tuple[int, ...]]:
+    from confluent_kafka import IsolationLevel, TopicPartition
+    from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+
+    committed = link.address.given.get("isolation.level", "read_committed") == "read_committed"
+    level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+    spec: Any = getattr(OffsetSpec, which)()
+    asked = {TopicPartition(topic, n): spec for topic, count in partitions.items() for n in range(count)}
+    futures = link.client.list_offsets(asked, isolation_level=level, request_timeout=seconds)
+    found = {(one.topic, one.partition): future.result().offset for one, future in futures.items()}
+    return {topic: tuple(found[topic, n] for n in range(count)) for topic, count in partitions.items()}
