@@ -65,3 +65,31 @@ def _offsets(link: Link, partitions: Mapping[str, int], which: str, seconds: flo
     futures = link.client.list_offsets(asked, isolation_level=level, request_timeout=seconds)
     found = {(one.topic, one.partition): future.result().offset for one, future in futures.items()}
     return {topic: tuple(found[topic, n] for n in range(count)) for topic, count in partitions.items()}
+
+
+def partitions_of(address: Address, topic: str, retry: Retry, make: int | None = None) -> int:
+    """How many partitions a topic has; it is made with `make` of them when it does not exist.
+
+    Raises:
+        NotReady: DS330, no broker can be reached; DS331, it does not exist and is not to be made; DS334, Kafka refuses.
+    """
+    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.cimpl import NewTopic
+
+    link = Link(address, AdminClient, {"log_level": 0})
+    known = link.ask(lambda seconds: link.client.list_topics(timeout=seconds), retry).topics
+    if make is None or topic in known:
+        return _partitions(link, [topic], retry)[topic]
+    link.ask(lambda seconds: link.client.create_topics([NewTopic(topic, make)])[topic].result(seconds + 10), retry)
+    return make
+
+
+def exists(address: Address, topic: str, retry: Retry) -> bool:
+    """Whether there is such a topic."""
+    try:
+        partitions_of(address, topic, retry)
+    except NotReady as error:
+        if [problem.code for problem in error.problems] != ["DS331"]:
+            raise
+        return False
+    return True
