@@ -237,5 +237,5 @@ def test_unknown_cost_is_not_a_number_rather_than_nothing() -> None:
     """Cached fits whose time was not kept: CPU seconds are NaN, the rest of the table stands."""
     grids = [replace(one, fit_cpu_s=np.full(16, np.nan)) for one in replay(CALM, 1)]
     inputs = CadenceInputs(starts(16), DELTA, 0.5, expanding=grids)
-    points = cadence_points(inputs, None, {})
+    points = cadence_points(inputs, {}, None)
     assert math.isnan(points[-1].cpu_s_a_year)

@@ -32,7 +32,7 @@ def test_ages_between_measured_ones_lie_on_the_line() -> None:
     holed = VALUES.copy()
     holed[:, :, 1:3] = np.nan
     np.testing.assert_allclose(every(4)(holed)[0, 3:], every(4)(VALUES)[0, 3:])
-    holed[:, 5, 3] = np.nan
+    holed[:, 5, 3:] = np.nan
     assert np.isnan(every(4)(holed)[0, 5])
     assert np.isnan(every(9)(VALUES)).all()
 

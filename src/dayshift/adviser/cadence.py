@@ -17,26 +17,28 @@ import numpy as np
 
 from dayshift.adviser.ageing import ageing
 from dayshift.adviser.evidence import NOT_NEEDED, UNDECIDED, Cadence, CadencePoint, Finding, Gain
-from dayshift.adviser.grids import Grids, Ways, compare, fresh, refits, sign_of, stack
+from dayshift.adviser.grids import Grids, Ways, compare, first_models, fresh, refits, sign_of, stack
 from dayshift.adviser.interval import gain
 from dayshift.adviser.ladder import RUNGS, Bracket, fixed_sequence
 from dayshift.adviser.points import cadence_points
 from dayshift.adviser.refitting import CadenceInputs, longest_measurable, named, weekly_over
 from dayshift.adviser.verdict import FEWEST_WEEKS, RECOMMENDED_WEEKS, fewest_weeks, finding
 
+FIRST_MODELS = 4
+"""How many first models stand for "never retrained"."""
+LAZY_WEEKS = 8
+"""A cadence that suffices at this laziness or beyond is as good as never, for as long as the history can tell."""
+
 
 def cadence(inputs: CadenceInputs) -> Cadence:
     """Every cadence with its gain and its cost, the answer about a hand, the ladder, the knee, and how a model ages."""
     longest = longest_measurable(inputs.grids)
-    ladder = sorted({*RUNGS, *([longest] if longest else [])})
+    ladder = sorted({*RUNGS, *([longest] if longest and longest < max(RUNGS) else [])})
     losses = {weeks: weekly_over(inputs, weeks).gain for weeks in ladder}
     judged = {} if inputs.why or inputs.evaluated < FEWEST_WEEKS else losses
     found = fixed_sequence(judged, inputs.delta, fewest_weeks(inputs.evaluated))
-    never = None
-    if longest is not None:
-        title = f"weekly refits over never (every {longest} weeks, the longest that can be measured)"
-        never = _over(inputs, "retraining.never", title, longest)
-    points = cadence_points(inputs, longest, losses)
+    never = _never(inputs, found)
+    points = cadence_points(inputs, losses, None if never is None else never.gain)
     return Cadence(
         points=points,
         finding=by_hand(inputs, longest),
@@ -73,6 +75,24 @@ def by_hand(inputs: CadenceInputs, longest: int | None) -> Finding:
         return found
     why = f"the history is too short to measure {named(hand)}; every {longest} weeks suffices"
     return replace(found, verdict=UNDECIDED, reasons=(*found.reasons, why))
+
+
+def _never(inputs: CadenceInputs, found: Bracket) -> Finding | None:
+    """Weekly refits over the models of the first weeks, followed as far as they were: more data and ageing together.
+
+    Where that leaves it open and the laziest cadence that could be measured is shown to suffice, the latter speaks: it is
+    an average over all weeks in which it could begin.
+    """
+    values = stack(inputs.grids)
+    first = FIRST_MODELS if values.shape[1] >= FIRST_MODELS + FEWEST_WEEKS else 1
+    ways = compare(inputs.grids, inputs.grids, (fresh, first_models(first)), inputs.starts)
+    if ways.gain is None:
+        return None
+    title = f"weekly refits over never (the models of the first {first} weeks, for {ways.gain.weeks} weeks)"
+    first_weeks = _finding(inputs, "retraining.never", title, ways)
+    if first_weeks.verdict == UNDECIDED and found.suffices is not None and found.suffices >= LAZY_WEEKS:
+        return _over(inputs, "retraining.never", f"weekly refits over {named(found.suffices)}", found.suffices)
+    return first_weeks
 
 
 def _over(inputs: CadenceInputs, name: str, title: str, weeks: float, grids: Grids | None = None) -> Finding:
@@ -145,7 +165,7 @@ def _notes(inputs: CadenceInputs, longest: int | None, losses: Mapping[int, Gain
     short = [weeks for weeks in RUNGS if (lost := losses.get(weeks)) is None or lost.weeks < fewest_weeks(measured)]
     if short and longest is not None:
         notes.append(f"too few weeks to judge {', '.join(named(weeks) for weeks in short)}")
-    if longest is not None and (never := losses[longest]) is not None and never.high < 0:
+    if longest is not None and (never := losses.get(longest)) is not None and never.high < 0:
         notes.append(
             f"weekly refits are shown worse than every {longest} weeks: new fits learn from too little or too noisy labels"
         )

@@ -116,6 +116,25 @@ def refits(at: Iterable[int]) -> Pick:
     return pick
 
 
+def first_models(count: int) -> Pick:
+    """The models of the first weeks, never retrained: in each later week the mean of what they are worth by then.
+
+    Several first models and not one, so that one lucky fit decides nothing. NaN in the first weeks, and where none of the
+    ages was measured.
+    """
+
+    def pick(values: Floats) -> Floats:
+        seeds, weeks, ages = values.shape
+        filled, out = _between(values), np.full((seeds, weeks), np.nan)
+        for week in range(count, weeks):
+            theirs = [filled[:, week, week - origin] for origin in range(count) if week - origin < ages]
+            if theirs:
+                out[:, week] = np.mean(theirs, axis=0)
+        return out
+
+    return pick
+
+
 def by_seed(picks: Sequence[Pick]) -> Pick:
     """Another policy for each seed, in their order."""
 
@@ -187,6 +206,7 @@ __all__ = [
     "calendar",
     "compare",
     "every",
+    "first_models",
     "fresh",
     "level",
     "refits",

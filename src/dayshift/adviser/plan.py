@@ -1,8 +1,8 @@
 """What a run computes when it cannot compute all that is asked: decided once, from the first fit, before the others.
 
 Coarse first: every way of operating gets some weeks before any gets all, first seeds and the user's own family before the
-others. When time is short, fits learn from fewer rows first (never fewer than 5,000), then models are followed to a lower age,
-then further seeds are left out, and at last the time itself ends the run. What was done stands in `Plan.says`.
+others. When time is short, fits learn from fewer rows first (never fewer than 5,000) and models are followed to a lower age,
+in turn (`STEPS`); then further seeds are left out, and at last the time itself ends the run. What was done stands in `Plan.says`.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,12 @@ from dataclasses import dataclass, replace
 
 from dayshift.adviser.tracks import DECLARED, FEWEST_TRAIN_ROWS, Track, followed, times_rows
 
-LADDER = (30_000, 20_000, 15_000, 10_000, 7_000, FEWEST_TRAIN_ROWS)
-YOUNG = 4
+_OLD, _YOUNG = 1_000, 4
+STEPS = (
+    *((20_000, _OLD), (15_000, _OLD), (10_000, _OLD), (10_000, 25), (10_000, 14)),
+    *((7_000, 14), (FEWEST_TRAIN_ROWS, 14), (FEWEST_TRAIN_ROWS, 9), (FEWEST_TRAIN_ROWS, _YOUNG)),
+)
+"""(most training rows, most weeks a model is followed), cut in this order."""
 SPARE = 0.75
 """The share of the time that is planned; the rest is for starting, features and what was estimated too low."""
 _FIXED = 0.15
@@ -60,15 +64,10 @@ def planned(tracks: Sequence[Track], asked: Plan, cost: Cost, weeks: int, budget
     budget_s, rows_stay = budget
     if cost.of(asked, weeks, tracks) <= budget_s * SPARE:
         return asked
-    plan = asked
-    for rows in (rows for rows in LADDER if rows < min(asked.train_rows, cost.rows) and not rows_stay):
-        says = f"fits learn from {rows:,} rows in place of {min(asked.train_rows, cost.rows):,}"
-        plan = replace(asked, train_rows=rows, says=(says,))
-        if cost.of(plan, weeks, tracks) <= budget_s * SPARE:
-            return plan
-    if max(plan.ages, default=0) > YOUNG:
-        says = f"models are followed to the age of {YOUNG} weeks"
-        plan = replace(plan, ages=tuple(min(age, YOUNG) for age in plan.ages), says=(*plan.says, says))
+    usual, plan = min(asked.train_rows, cost.rows), asked
+    for rows, ages in STEPS:
+        rows = asked.train_rows if rows_stay else min(rows, asked.train_rows)
+        plan = _cut(asked, rows, ages, usual)
         if cost.of(plan, weeks, tracks) <= budget_s * SPARE:
             return plan
     first = min(track.seed for track in tracks)
@@ -77,6 +76,13 @@ def planned(tracks: Sequence[Track], asked: Plan, cost: Cost, weeks: int, budget
         left = sum(not age for age in kept)
         plan = replace(plan, ages=kept, says=(*plan.says, f"{left} of {len(kept)} tracks left out: further seeds"))
     return plan
+
+
+def _cut(asked: Plan, rows: int, ages: int, usual: int) -> Plan:
+    says = [f"fits learn from {rows:,} rows in place of {usual:,}"] if rows < usual else []
+    if ages < max(asked.ages, default=0):
+        says.append(f"models are followed to the age of {ages} weeks")
+    return Plan(tuple(min(age, ages) for age in asked.ages), rows, tuple(says))
 
 
 def in_order(tracks: Sequence[Track], ages: Sequence[int], weeks: int) -> list[tuple[int, int]]:

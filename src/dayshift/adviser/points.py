@@ -45,18 +45,18 @@ class _Table:
 
 
 def cadence_points(
-    inputs: CadenceInputs, longest: int | None, losses: Mapping[int, Gain | None]
+    inputs: CadenceInputs, losses: Mapping[int, Gain | None], never: Gain | None
 ) -> tuple[CadencePoint, ...]:
     """From never to daily, then the alarms and incremental learning; what could not be measured is left out."""
     if not inputs.grids or not np.isfinite(fresh(stack(inputs.grids))).any():
         return ()
     table = _Table(inputs, level(inputs.grids), _mean_cpu_s(inputs.grids), inputs.evaluated)
     points = []
-    if longest is not None:
+    if never is not None:
         points.append(
-            table.point("never", longest, losses[longest], 0.0, f"as every {longest} weeks, the longest measurable")
+            table.point("never", None, never, 0.0, "the models of the first weeks: more data and ageing together")
         )
-    for weeks in sorted({*RUNGS, *_whole(inputs.hand_weeks)}, reverse=True):
+    for weeks in sorted({*losses, *RUNGS, *_whole(inputs.hand_weeks)}, reverse=True):
         lost = losses[weeks] if weeks in losses else weekly_over(inputs, weeks).gain
         if lost is not None:
             points.append(table.point(named(weeks), weeks, lost, YEAR_WEEKS / weeks))

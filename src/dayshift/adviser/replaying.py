@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 AGES = 53
 """Weeks that a model is followed, as far as the history allows: a year and the week it is fitted in."""
+QUARTER = 14
+"""The same for the way that is only measured to tell more data from decay."""
 SPOT_WEEKS = 4
 SEEDS = 4
 """At most; the third and the fourth only for what two leave undecided."""
@@ -39,7 +41,7 @@ HALF = 0.5
 """Of the declared family's skill, what a second one must have to be asked."""
 LEAST = 1e-4
 """No gain below this is ever called one that matters unless it was declared."""
-SHARES = (0.45, 0.75, 1.0)
+SHARES = (0.5, 0.75, 1.0)
 """By when each of the three runs ends, of the time for replays."""
 AS_TRAINED = "event"
 """A nightly run trains and scores with features as of each question; only who answers at once without a stream has older ones."""
@@ -194,11 +196,10 @@ def _run(work: Replayed, tracks: Mapping[Track, int], end: float) -> None:
 def _first(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
     from dayshift.adviser.run import CADENCE
 
-    ages = AGES if CADENCE in asked else 1
-    tracks = {work.track(): ages}
-    if CADENCE in asked:
-        tracks[work.track(expanding=True)] = ages if work.operated != "sliding" else 1
-    return tracks
+    if CADENCE not in asked:
+        return {work.track(): 1}
+    sliding = work.operated == "sliding"
+    return {work.track(): AGES if sliding else QUARTER, work.track(expanding=True): 1 if sliding else AGES}
 
 
 def _second(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
@@ -215,6 +216,8 @@ def _third(work: Replayed, asked: frozenset[str]) -> dict[Track, int]:
     from dayshift.adviser.run import CADENCE, FRESH
 
     more = {replace(track, seed=1): ages for track, ages in _first(work, asked).items()}
+    if work.operated == "sliding" and CADENCE in asked:
+        more[work.track()] = AGES
     more |= {replace(track, seed=1): 1 for track in _second(work, asked) if track.situation.freshness != "none"}
     others = [work.track(family=SECOND)]
     others += [work.track("midnight", family=SECOND)] if FRESH in asked else []
@@ -292,7 +295,7 @@ def _cadence(work: Replayed, history: History, made: Advice, request: AdviseRequ
         second=believed(
             work.seeds(family=SECOND, expanding=expanding), work.seeds(expanding=expanding), made.skill.floor
         ),
-        drift_alarm_weeks=made.monitoring.drift_alarm_weeks if made.monitoring else None,
+        drift_alarm_weeks=[week + 1 for week in made.monitoring.drift_alarm_weeks] if made.monitoring else None,
         label_delay_weeks=history.label_delay_us / WEEK_US,
         hand_weeks=parse_duration(request.settings.advise.retrain_by_hand) / WEEK_US,
         positives_per_week=_positives(work, history),

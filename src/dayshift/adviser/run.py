@@ -114,7 +114,7 @@ def advise(history: History, request: AdviseRequest, *, pool: Workers | None = N
     return replace(decided, notes=(*decided.notes, *undeclared(request.settings, decided)))
 
 
-RESERVED_S, RESERVED_SHARE = 15.0, 0.3
+RESERVED_S, RESERVED_SHARE = 12.0, 0.3
 """What monitoring, capacity and growth need after the replays."""
 
 
