@@ -30,6 +30,9 @@ _OWN = {
     "auto.offset.reset": "error",
     "enable.partition.eof": True,
     "isolation.level": "read_committed",
+    "queued.min.messages": 1_000_000,  # fetch ahead up to queued.max.messages.kbytes, 64 MiB, while a chunk is judged
+    "fetch.wait.max.ms": 10,  # at the end of a partition nothing is waited for, and the next one waits for that answer
+    "fetch.queue.backoff.ms": 10,  # and go on at once when there is room again, not a second later
 }
 
 
