@@ -299,7 +299,7 @@ def _log(shape: Shape, orders: dict[str, NDArray[np.int64] | Floats], bad: NDArr
 
 
 MODELS: dict[str, Callable[[], object]] = {
-    "tree": lambda: DecisionTreeClassifier(max_depth=6, min_samples_leaf=100),
+    "tree": lambda: DecisionTreeClassifier(max_depth=6, max_features=0.5, min_samples_leaf=100),
     "linear": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
 }
 
