@@ -26,7 +26,7 @@ START_SECONDS = 120
 JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xlog:cds=off")
 QUIET = r"""
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 listener.name.sasl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
@@ -42,7 +42,10 @@ log.cleaner.backoff.ms=200
 log.retention.check.interval.ms=1000
 log.initial.task.delay.ms=500
 broker.heartbeat.interval.ms=250
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=2000
+controller.quorum.fetch.timeout.ms=1000
+controller.quorum.election.timeout.ms=500
+controller.quorum.request.timeout.ms=1000
 """
 # A broker dies with the thread that started it, so one thread that lives as long as Python starts them all.
 _starter = ThreadPoolExecutor(1, thread_name_prefix="brokers")
@@ -111,6 +114,28 @@ def _fetch(folder: Path) -> None:
             said = (done.stdout + done.stderr).strip().splitlines()
             raise NoKafka(f"Maven could not fetch Kafka: {said[0] if said else 'no jar came'}")
         jars.rename(folder)
+
+
+def certificate() -> Path:
+    """A folder of the cache with `keystore.p12` (password `test-secret`) and `certificate.pem` for 127.0.0.1, made once.
+
+    Raises:
+        NoKafka: Java is missing.
+    """
+    folder = kafka_jars().with_name("kafka-certificate")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            with tempfile.TemporaryDirectory(prefix="certificate-", dir=folder.parent) as name:
+                made = Path(name) / "made"
+                made.mkdir()
+                store = ["-keystore", str(made / "keystore.p12"), "-storepass", "test-secret", "-alias", "tests"]
+                names = ["-dname", "CN=127.0.0.1", "-ext", "SAN=IP:127.0.0.1", "-validity", "36500", "-keyalg", "EC"]
+                subprocess.run(["keytool", "-genkeypair", *store, *names], check=True, capture_output=True)
+                export = ["keytool", "-exportcert", "-rfc", *store, "-file", str(made / "certificate.pem")]
+                subprocess.run(export, check=True, capture_output=True)
+                made.rename(folder)
+    return folder
 
 
 @dataclass
@@ -188,7 +213,7 @@ class Cluster:
 
     @property
     def sasl_address(self) -> str:
-        """The same for clients that log in as `tests` with `test-secret` (SASL PLAIN)."""
+        """The same for clients that log in as `tests` with `test-secret` (SASL PLAIN over TLS, see `certificate`)."""
         return ",".join(f"127.0.0.1:{broker.sasl_port}" for broker in self.brokers)
 
     def restart(self, node: int = 0, *, kill: bool = False) -> None:
@@ -249,11 +274,14 @@ def _formatted(jars: Path, folder: Path, brokers: int) -> Cluster:
     clients, logins, controllers = ports[:brokers], ports[brokers : 2 * brokers], ports[2 * brokers :]
     voters = ",".join(f"{n + 1}@127.0.0.1:{port}" for n, port in enumerate(controllers))
     made = []
+    keystore = certificate() / "keystore.p12"
     for n in range(brokers):
         home = folder / str(n + 1)
         home.mkdir()
         (home / "server.properties").write_text(
-            f"{QUIET}process.roles=broker,controller\nnode.id={n + 1}\nlog.dirs={home}/storage\n"
+            f"{QUIET}listener.name.sasl.ssl.keystore.location={keystore}\n"
+            "listener.name.sasl.ssl.keystore.password=test-secret\n"
+            f"process.roles=broker,controller\nnode.id={n + 1}\nlog.dirs={home}/storage\n"
             f"listeners=PLAINTEXT://127.0.0.1:{clients[n]},SASL://127.0.0.1:{logins[n]},"
             f"CONTROLLER://127.0.0.1:{controllers[n]}\n"
             f"controller.quorum.voters={voters}\n"

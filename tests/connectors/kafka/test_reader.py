@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from dayshift.diagnostics import DefinitionError, NotReady, Refused
+from tests.brokers import certificate
 from tests.connectors.kafka.sending import QUICK, in_transaction, read, reader, send, values
 from tests.services import Cluster
 
@@ -182,9 +183,10 @@ def test_a_setting_that_librdkafka_does_not_know_is_told_with_the_nearest_one(ka
 def test_a_login_passes_through_and_a_wrong_one_is_refused_at_once(
     kafka: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SASL by settings, the password from the environment and in no message."""
+    """SASL over TLS by settings, the password from the environment and in no message."""
     send(kafka, topic, ids(1))
-    given = {**QUICK, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "tests"}
+    given = {**QUICK, "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "tests"}
+    given["ssl.ca.location"] = str(certificate() / "certificate.pem")
     given["sasl.password"] = "env:KAFKA_PASSWORD"
     monkeypatch.setenv("KAFKA_PASSWORD", "test-secret")
     assert values(read(reader(kafka.sasl_address, topic, kafka=given))[0]) == ["1"]
@@ -198,6 +200,16 @@ def test_a_login_passes_through_and_a_wrong_one_is_refused_at_once(
     with pytest.raises(NotReady) as caught:
         reader(kafka.sasl_address, topic, kafka=given)
     assert caught.value.problems[0].code == "DS113"
+
+
+def test_a_certificate_that_is_not_trusted_is_refused_at_once(kafka: Cluster, topic: str) -> None:
+    """Nobody reads from whoever answers at the address."""
+    given = {**QUICK, "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "tests"}
+    with pytest.raises(NotReady) as caught:
+        reader(kafka.sasl_address, topic, retries=3, kafka={**given, "sasl.password": "test-secret"}).plan([], None)
+    (problem,) = caught.value.problems
+    assert problem.code == "DS334"
+    assert "certificate" in problem.facts[0]
 
 
 def test_an_abandoned_reading_leaves_nothing_behind(kafka: Cluster, topic: str, tmp_path: Path) -> None:
