@@ -6,7 +6,7 @@ import datetime as dt
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,7 +213,7 @@ def _address(settings: Settings, wish: Wish, topic: str) -> Address:
         )
     shared = found.kafka if found is not None and wish.brokers in (None, found.brokers) else {}
     section = SourceSettings(topic=topic, brokers=brokers, kafka={**shared, **wish.given})
-    return address_of(",".join(wish.sources) or "all", section)
+    return replace(address_of(",".join(wish.sources) or "all", section), outcome="nothing was sent")
 
 
 @contextmanager

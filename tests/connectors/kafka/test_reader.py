@@ -1,11 +1,12 @@
 """Topics of a real Kafka, read exactly once."""
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
@@ -107,6 +108,39 @@ def test_only_committed_transactions_are_read(kafka: Cluster, topic: str) -> Non
     assert values(read(reader(kafka, topic), cursor)[0]) == ["4"]
     whole, _ = read(reader(kafka, topic, kafka={**QUICK, "isolation.level": "read_uncommitted"}))
     assert values(whole) == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_written_between_readings_each_committed_message_is_read_once(
+    kafka: Cluster, topic: str, seed: int
+) -> None:
+    """Random transactions, committed, aborted and empty; readings at random moments, some given up, in random chunks."""
+    chance = random.Random(seed)
+    producer = Producer({"bootstrap.servers": kafka.address, "transactional.id": topic, "log_level": 0})
+    producer.init_transactions(30)
+    wanted: list[str] = []
+    found: list[str] = []
+    cursor: str | None = None
+    for step in range(25):
+        numbers = [f"{step}-{n}" for n in range(chance.randrange(6))]
+        producer.begin_transaction()
+        for number in numbers:
+            producer.produce(topic, json.dumps({"id": number}), partition=0)
+        if chance.random() < 0.7:
+            producer.commit_transaction(30)
+            wanted += numbers
+        else:
+            producer.abort_transaction(30)
+        one = reader(kafka, topic, chunk_rows=chance.randint(1, 7))
+        if chance.random() < 0.3:
+            given_up = one.chunks(one.plan([], cursor))
+            next(given_up, None)
+            given_up.close()  # type: ignore[attr-defined]
+        if chance.random() < 0.5:
+            chunks, cursor = read(one, cursor)
+            found += values(chunks)
+    found += values(read(reader(kafka, topic), cursor)[0])
+    assert found == wanted
 
 
 @pytest.mark.slow

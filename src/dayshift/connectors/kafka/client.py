@@ -6,6 +6,7 @@ reported in between, and tells that.
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -38,7 +39,8 @@ _OWN = {
 
 @dataclass(frozen=True)
 class Address:
-    """Where Kafka is and how it is reached; `shown` is what a message may say, `given` are settings of librdkafka."""
+    """Where Kafka is and how it is reached; `shown` is what a message may say, `given` are settings of librdkafka,
+    `outcome` is what a failure means for whoever asked."""
 
     source: str
     section: str
@@ -46,6 +48,7 @@ class Address:
     shown: str
     given: Mapping[str, Any] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    outcome: str = "nothing was loaded"
 
     def clean(self, text: str) -> str:
         """A text of librdkafka in one line, without any secret."""
@@ -131,14 +134,14 @@ class Link:
         """Asks for a second at a time: when every broker is down by then, waiting longer brings nothing."""
         from confluent_kafka import KafkaException
 
-        self.reports.all_down, left = False, self.patience
+        self.reports.all_down, until = False, time.monotonic() + self.patience
         while True:
             try:
-                return question(min(left, 1.0))
+                return question(min(self.patience, 1.0))
             except KafkaException as error:
-                left -= 1.0
-                self.client.poll(0)
-                if left <= 0 or self.reports.all_down or self.reports.denied or not self.is_transient(error):
+                self.client.poll(0.1)
+                hopeless = self.reports.all_down or self.reports.denied or not self.is_transient(error)
+                if hopeless or time.monotonic() > until:
                     raise
 
     def is_transient(self, error: Exception) -> bool:
@@ -159,13 +162,13 @@ class Link:
             return NotReady(
                 "DS330",
                 f"Kafka at '{self.address.shown}' of source '{self.address.source}' cannot be reached",
-                facts=(said, f"tried {tries} time{'s' * (tries > 1)}", "nothing was loaded"),
+                facts=(said, f"tried {tries} time{'s' * (tries > 1)}", self.address.outcome),
                 hint="start the brokers or correct `brokers`, then run again",
             )
         return NotReady(
             "DS334",
             f"Kafka at '{self.address.shown}' refuses source '{self.address.source}'",
-            facts=(clean(self.reports.denied or str(error)), "nothing was loaded"),
+            facts=(clean(self.reports.denied or str(error)), self.address.outcome),
             hint=f"look at {self.address.section} and [sources.{self.address.source}.kafka] in dayshift.toml",
         )
 

@@ -92,6 +92,8 @@ class KafkaReader:
             NotReady: DS330, the brokers cannot be reached any more; DS334, Kafka refuses; DS335, no schema.
             Refused: DS332, messages were deleted while they were read.
         """
+        from confluent_kafka import KafkaException
+
         start, end = parse(plan.cursor), parse(plan.until)
         self._bookmark = Bookmark((), plan.cursor)
         if not plan.origins:
@@ -106,6 +108,8 @@ class KafkaReader:
                     rows += len(messages)
                     yield chunk_of(stretch.origin.path, messages, self._settings, decode)
                 read.append(Origin(stretch.origin.path, rows=rows))
+        except KafkaException as error:
+            raise link.failed(error) from error
         finally:
             link.client.close()
         self._bookmark = Bookmark((*read, *plan.skipped), plan.until)

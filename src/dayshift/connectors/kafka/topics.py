@@ -39,7 +39,7 @@ def _partitions(link: Link, topics: Sequence[str], retry: Retry) -> dict[str, in
             raise NotReady(
                 "DS331",
                 f"topic '{topic}' of source '{address.source}' does not exist in Kafka at '{address.shown}'",
-                facts=(f"topics there: {shorten(names)}", "nothing was loaded"),
+                facts=(f"topics there: {shorten(names)}", address.outcome),
                 hint=f'{address.section}\ntopic = "{near}"' if near else "make the topic, or correct `topic`",
             )
     return {topic: len(known[topic].partitions) for topic in topics}
