@@ -14,7 +14,6 @@ the greater of Siegmund's approximation (1985) and of what a bootstrap of the ca
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,9 +117,13 @@ def cusum(z: Floats, start: float = 0.0, k: float = REFERENCE_K) -> Floats:
     """
     sums, now = np.empty(len(z)), start
     for day, value in enumerate(z):
-        now = now if math.isnan(value) else max(0.0, now + value - k)
-        sums[day] = now
+        sums[day] = now = cusum_step(now, value, k)
     return sums
+
+
+def cusum_step(now: float, value: float, k: float = REFERENCE_K) -> float:
+    """The sum after one more day."""
+    return now if math.isnan(value) else max(0.0, now + value - k)
 
 
 def siegmund_limit(arl0: float = ARL0_DAYS, k: float = REFERENCE_K) -> float:
@@ -162,7 +165,7 @@ def cusum_limit(calm: Floats, arl0: int = ARL0_DAYS, k: float = REFERENCE_K, *, 
 
 
 def alarms_of(score: Floats, limit: float) -> Bools:
-    """Which days alarm; a day without a score does not."""
+    """Where a score passes its limit; what has no score does not alarm."""
     return np.asarray(np.nan_to_num(score, nan=-math.inf) > limit)
 
 
@@ -170,16 +173,10 @@ def alarm_runs(z: Floats, limit: float, k: float = REFERENCE_K) -> Bools:
     """The days on which a CUSUM alarms; after an alarm it begins anew."""
     alarms, now = np.zeros(len(z), np.bool_), 0.0
     for day, value in enumerate(z):
-        now = now if math.isnan(value) else max(0.0, now + value - k)
+        now = cusum_step(now, value, k)
         if now > limit:
             alarms[day], now = True, 0.0
     return alarms
-
-
-def first_true(flags: Sequence[bool] | Bools) -> int | None:
-    """The place of the first true, None without one."""
-    places = np.flatnonzero(np.asarray(flags))
-    return int(places[0]) if len(places) else None
 
 
 def _shares(counts: Floats) -> Floats:

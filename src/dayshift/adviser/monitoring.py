@@ -8,8 +8,8 @@ are taken from the first half of them, and every rule's false alarms are counted
 windows. The rule to use is the one that finds most faults among those that keep the alarm budget (`choosing.py`).
 
 What watching saves is, for each fault, its loss of the metric a day times the days that it is found sooner than labels tell.
-Without prices it is needed, in its light form, when that is surely at least five times the smallest gain that matters, in
-metric-days; with prices when what it saves a month, at the rate of incidents that the history held, exceeds its cost. A history
+Without prices it is needed, in its light form, when that is surely at least five days (`[advise] detection`) of the smallest gain that
+matters; with prices when what it saves a month, at the rate of incidents that the history held, exceeds its cost. A history
 without an incident bounds their rate by the rule of three.
 """
 
@@ -24,6 +24,7 @@ import numpy as np
 
 from dayshift.adviser.choosing import FEWEST_CALM, alarmed, checks, choose
 from dayshift.adviser.days import days_of, run_models
+from dayshift.adviser.detectors import cusum
 from dayshift.adviser.evidence import (
     NEEDED,
     NOT_NEEDED,
@@ -43,13 +44,14 @@ from dayshift.lifecycle.metrics import DAY_US
 
 FEWEST_DAYS, FEWEST_STARTS = 42, 4
 MOST_ROWS = 150_000
-EXPOSURES, UNSEEN_DAYS, LATE_DAYS = 5.0, 30.0, 28
+UNSEEN_DAYS, LATE_DAYS = 30.0, 28
 
 
 @dataclass(frozen=True)
 class MonitoringOptions:
     """What is declared: `delta` the smallest gain of the metric that matters, `budget` false alarms in 30 days.
 
+    `detection` is how many days of `delta` a fault may cost before it matters.
     `worth` is what one unit of the metric is worth a day and `cost` what watching costs a month, in the user's currency;
     without either no price is asked. `rows_a_day` are looked at each day, of at most `days` days; faults are put into at
     most `starts` weeks; the running model is refitted at most `models` times.
@@ -57,12 +59,18 @@ class MonitoringOptions:
 
     delta: float
     budget: float = 1.0
+    detection: float = 5.0
     worth: float | None = None
     cost: float | None = None
     rows_a_day: int = 1000
     days: int = 400
     starts: int = 12
     models: int = 6
+
+    @property
+    def matters(self) -> float:
+        """The smallest loss of a fault that matters, in the metric's units times days."""
+        return self.detection * self.delta
 
 
 def monitoring(
@@ -96,7 +104,7 @@ def monitoring(
     )
     shifts = _shifts(watch, chosen, replay.weeks, label_days, grids)
     found = Monitoring(
-        finding=Finding("monitoring", "watching", None, EXPOSURES * options.delta, UNDECIDED),
+        finding=Finding("monitoring", "watching", None, options.matters, UNDECIDED),
         detectors=detectors,
         shifts=shifts,
         faults=faults,
@@ -141,7 +149,7 @@ def saved_a_month(found: Monitoring) -> tuple[float, float, float] | None:
 
 def _nothing(options: MonitoringOptions, reasons: tuple[str, ...]) -> Monitoring:
     title = "monitoring was not measured"
-    finding = Finding("monitoring", title, None, EXPOSURES * options.delta, UNDECIDED, reasons)
+    finding = Finding("monitoring", title, None, options.matters, UNDECIDED, reasons)
     return Monitoring(finding, (), (), (), (), 0, options.budget, None, None, reasons=reasons)
 
 
@@ -167,16 +175,10 @@ def _days_by_labels(watch: Watch, outcome: Outcome, starts: Any, label_days: flo
     found = np.full(len(starts), np.nan)
     for place, start in enumerate(starts):
         worse = watch.standardised(outcome.metric[place])
-        now = watch.cusum_before(int(start))
-        known = worse[np.isfinite(worse)]
-        if not len(known):
-            continue
-        steps = [*worse, *np.tile(worse, 7)]
-        for day, value in enumerate(steps):
-            now = now if math.isnan(value) else max(0.0, now + value - 0.5)
-            if now > watch.cusum_limit:
-                found[place] = label_days + day + 1
-                break
+        if np.isfinite(worse).any():
+            sums = cusum(np.tile(worse, 8), watch.cusum_before(int(start)))
+            days = np.flatnonzero(sums > watch.cusum_limit)
+            found[place] = label_days + days[0] + 1 if len(days) else np.nan
     return found
 
 
@@ -222,7 +224,7 @@ def _days_saved(faults: Sequence[Fault]) -> float | None:
 
 
 def _finding(found: Monitoring, outcomes: Sequence[Outcome], starts: Any, options: MonitoringOptions) -> Finding:
-    delta = EXPOSURES * options.delta
+    delta = options.matters
     saved = _a_fault(outcomes, [_saved(one) for one in found.faults], starts)
     exposed = _a_fault(outcomes, [_late(one) for one in found.faults], starts)
     if saved is None or exposed is None:

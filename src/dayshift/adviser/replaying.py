@@ -8,10 +8,12 @@ has had its coarse answer before any had its fine one.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from dayshift.adviser import say
 from dayshift.adviser.cadence import CadenceInputs, cadence
 from dayshift.adviser.evidence import UNDECIDED, Advice, Cadence, Finding, Ladder, Monitoring, Skill
 from dayshift.adviser.grids import compare, fresh, level, sign_of, stack
@@ -124,7 +126,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
     work.operated = work.operated or _better_way(work)
     skill = _skill(work, history, request)
     if skill is None:
-        return replace(made, how={**made.how, **replay.how}, notes=(*made.notes, "no model could be fitted and judged"))
+        return replace(made, how={**made.how, **replay.how}, reasons=(_why_nothing(work),))
     request.begins("fresher features and faster labels")
     _run(work, _second(work, asked), ends[1])
     request.begins("second seeds, and a second family of models")
@@ -144,6 +146,18 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
         request.begins("cadences of retraining")
         made = replace(made, cadence=_cadence(work, history, made, request))
     return replace(made, how={**made.how, **replay.how}, contradictions=contradictions(_findings(made)))
+
+
+def _why_nothing(work: Replayed) -> str:
+    """Why there is no skill to speak of: nobody waited for it, or what most of the fits failed of."""
+    if work.replay.stopped:
+        return "it was stopped before a model was fitted"
+    faults = Counter(fault for grid in work.grids.values() for fault in grid.failed.values())
+    if not faults:
+        return "no model could be judged: no week holds answers that differ"
+    fault, count = faults.most_common(1)[0]
+    fits = sum(len(grid.failed) for grid in work.grids.values())
+    return f"no model could be fitted ({count:,} of {say.counted(fits, 'failed fit')}: {fault})"
 
 
 def _refine(work: Replayed, history: History, skill: Skill, asked: frozenset[str], end: float) -> None:
@@ -315,7 +329,8 @@ def _cadence(work: Replayed, history: History, made: Advice, request: AdviseRequ
 
 
 def _watched(work: Replayed, skill: Skill, request: AdviseRequest) -> Monitoring:
-    options = MonitoringOptions(delta=skill.delta, budget=request.settings.advise.alarm_budget)
+    declared = request.settings.advise
+    options = MonitoringOptions(skill.delta, declared.alarm_budget, declared.detection)
     return monitoring(work.replay.history, work.replay, work.track(), options, work.seeds())
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dayshift.adviser.days import Days
-from dayshift.adviser.detectors import conformal_limit, least_adjusted
+from dayshift.adviser.detectors import alarms_of, conformal_limit, least_adjusted
 from dayshift.adviser.scores import KINDS, Column
 from dayshift.lifecycle.monitor import FEWEST, LATEST, PAST, Observation, monitor, quantiles_of
 
@@ -45,7 +45,7 @@ class Rule:
 
     def alarms(self, distances: Floats, columns: int) -> Bools:
         """Which windows alarm: bool[window]; a window without a score does not."""
-        return np.asarray(np.nan_to_num(self.score(distances, columns), nan=-math.inf) > self.limit)
+        return alarms_of(self.score(distances, columns), self.limit)
 
 
 def greatest(values: Floats) -> Floats:

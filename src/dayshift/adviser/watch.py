@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from dayshift.adviser.days import Days, Running
 from dayshift.adviser.detectors import (
     alarm_runs,
+    alarms_of,
     conformal_limit,
     cusum_limit,
+    cusum_step,
     psi,
     siegmund_limit,
 )
@@ -132,7 +134,7 @@ class Watch:
         """The CUSUM's sum on the morning of a day, begun anew after alarms."""
         now = 0.0
         for value in self.standardised(self.running.metric)[:day]:
-            now = now if math.isnan(value) else max(0.0, now + value - 0.5)
+            now = cusum_step(now, value)
             now = 0.0 if now > self.cusum_limit else now
         return now
 
@@ -150,7 +152,7 @@ class Watch:
         """Whether a look every hour alarms, from PSI [place, window, hour] of the columns at these places."""
         usual, limit = self._live
         score = greatest(measured / usual[list(places)][:, None, None])
-        return np.asarray(np.nan_to_num(score, nan=-math.inf) > limit)
+        return alarms_of(score, limit)
 
     @cached_property
     def live_alarms(self) -> Bools:
