@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dayshift.adviser.evidence import Asks, Gain
-from dayshift.adviser.money import DAYS_A_MONTH, Effort, Worth, cases_a_month, costs, effort, units_a_month, worth
+from dayshift.adviser.money import DAYS_A_MONTH, Effort, Worth, costs, effort, units_a_month, worth
 from dayshift.definition.metric import Metric, metric_named
 from dayshift.definition.settings import CAPABILITIES, ValueSettings
 
@@ -175,9 +175,3 @@ def test_k_of_no_day_is_looked_at_as_often_as_is_said(times: float) -> None:
     _, units, said = units_a_month(metric("precision@50"), ValueSettings(caught_case=1), times)
     assert units == pytest.approx(50 * times)
     assert "times a month" in said
-
-
-def test_cases_a_month_are_those_of_the_history() -> None:
-    """14,681 frauds in 183 days are some 2,442 a month; a history of no days has none."""
-    assert round(cases_a_month(14_681, 183)) == 2442
-    assert cases_a_month(5, 0) == 0

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dayshift.adviser.history import read_history
-from dayshift.adviser.naive import naive, skill_of
+from dayshift.adviser.naive import floor_and_means, naive, weekly
 from dayshift.adviser.replay import Replay
 from dayshift.adviser.tracks import ReplayOptions
 from dayshift.adviser.weeks import weeks_of
@@ -43,6 +43,6 @@ def test_the_floor_of_a_ranking_is_that_of_a_coin() -> None:
     world = worlds.calm(0, weeks=16, a_day=150)
     history = read_history(world.pipeline, world.log, threads=1)
     with Replay(history, weeks_of(history, None), options=ReplayOptions(workers=0)) as replay:
-        floor, values = skill_of(replay)
+        floor, values = floor_and_means(weekly(replay))
     assert floor == 0.5
     assert values["last label"] == pytest.approx(0.5, abs=0.05)

@@ -133,9 +133,7 @@ def _libraries(estimator: Any) -> list[str]:
 
 
 def _packed(outcome: Outcome) -> bytes:
-    arrays: dict[str, Any] = {
-        name: getattr(outcome, name) for name in ("value", "pooled", "fit_cpu_s", "judge_cpu_s", "wall_s")
-    }
+    arrays: dict[str, Any] = {name: getattr(outcome, name) for name in ("value", "pooled", "fit_cpu_s", "judge_cpu_s")}
     optional = {"prediction": outcome.prediction, "failed": outcome.failed}
     arrays |= {name: value for name, value in optional.items() if value is not None}
     file = io.BytesIO()
@@ -151,7 +149,6 @@ def _unpacked(packed: bytes) -> Outcome:
             fit_cpu_s=float(found["fit_cpu_s"]),
             judge_cpu_s=float(found["judge_cpu_s"]),
             rows=int(found["rows"]),
-            wall_s=float(found["wall_s"]),
             prediction=found.get("prediction"),
             failed=str(found["failed"]) if "failed" in found else None,
         )

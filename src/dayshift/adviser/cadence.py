@@ -2,7 +2,7 @@
 
 The replay fits a model at the start of each week and lets it answer for many weeks, so each cadence is an average over all
 weeks in which it could begin (staggered origins), and one lucky fit decides nothing. Weekly refits are the reference.
-"Never" is the longest cadence that leaves enough weeks to judge; one first model followed to the end is only a picture.
+"Never" are the models of the first weeks, followed as far as the replay did; one first model by itself is only a picture.
 
 What decides is one question that was put before: weekly refits against what a hand can keep up (28 days unless declared).
 The ladder over the other cadences is a fixed sequence. An alarm is also compared with a calendar of as many fits.
@@ -15,13 +15,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from dayshift.adviser import say
 from dayshift.adviser.ageing import ageing
 from dayshift.adviser.evidence import NOT_NEEDED, UNDECIDED, Cadence, CadencePoint, Finding, Gain
 from dayshift.adviser.grids import Grids, Ways, compare, first_models, fresh, refits, sign_of, stack
 from dayshift.adviser.interval import gain
 from dayshift.adviser.ladder import RUNGS, Bracket, fixed_sequence
 from dayshift.adviser.points import cadence_points
-from dayshift.adviser.refitting import CadenceInputs, longest_measurable, named, weekly_over
+from dayshift.adviser.refitting import CadenceInputs, longest_measurable, weekly_over
 from dayshift.adviser.verdict import FEWEST_WEEKS, RECOMMENDED_WEEKS, fewest_weeks, finding
 
 FIRST_MODELS = 4
@@ -64,16 +65,16 @@ def by_hand(inputs: CadenceInputs, longest: int | None) -> Finding:
     """
     hand = inputs.hand_weeks
     if hand <= 1:
-        title = f"daily refits over weekly ones (by hand {named(hand)})"
+        title = f"daily refits over weekly ones (by hand {say.every(hand)})"
         spot = None if inputs.daily is None else gain(inputs.daily, inputs.starts)
         return finding("retraining", title, spot, inputs.delta, reasons=inputs.why)
     if longest is None or hand <= longest:
-        return _over(inputs, "retraining", f"weekly refits over {named(hand)} by hand", hand)
-    title = f"weekly refits over every {longest} weeks (by hand: {named(hand)})"
+        return _over(inputs, "retraining", f"weekly refits over {say.every(hand)} by hand", hand)
+    title = f"weekly refits over every {longest} weeks (by hand: {say.every(hand)})"
     found = _over(inputs, "retraining", title, longest)
     if found.verdict != NOT_NEEDED:
         return found
-    why = f"the history is too short to measure {named(hand)}; every {longest} weeks suffices"
+    why = f"the history is too short to measure {say.every(hand)}; every {longest} weeks suffices"
     return replace(found, verdict=UNDECIDED, reasons=(*found.reasons, why))
 
 
@@ -91,7 +92,7 @@ def _never(inputs: CadenceInputs, found: Bracket) -> Finding | None:
     title = f"weekly refits over never (the models of the first {first} weeks, for {ways.gain.weeks} weeks)"
     first_weeks = _finding(inputs, "retraining.never", title, ways)
     if first_weeks.verdict == UNDECIDED and found.suffices is not None and found.suffices >= LAZY_WEEKS:
-        return _over(inputs, "retraining.never", f"weekly refits over {named(found.suffices)}", found.suffices)
+        return _over(inputs, "retraining.never", f"weekly refits over {say.every(found.suffices)}", found.suffices)
     return first_weeks
 
 
@@ -164,7 +165,7 @@ def _notes(inputs: CadenceInputs, longest: int | None, losses: Mapping[int, Gain
         notes.append(f"{measured} evaluation weeks; {RECOMMENDED_WEEKS} are recommended")
     short = [weeks for weeks in RUNGS if (lost := losses.get(weeks)) is None or lost.weeks < fewest_weeks(measured)]
     if short and longest is not None:
-        notes.append(f"too few weeks to judge {', '.join(named(weeks) for weeks in short)}")
+        notes.append(f"too few weeks to judge {', '.join(say.every(weeks) for weeks in short)}")
     if longest is not None and (never := losses.get(longest)) is not None and never.high < 0:
         notes.append(
             f"weekly refits are shown worse than every {longest} weeks: new fits learn from too little or too noisy labels"

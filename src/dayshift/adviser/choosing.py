@@ -1,6 +1,6 @@
 """Which alarm rule to use: the one that keeps the budget and finds most faults; a second beside it if both together keep it.
 
-False alarms are those on held-out calm days. Rules are added one after another, at most two, each the one that finds most of
+False alarms are those on held-out calm days. Rules are added one after another, at most three in all, each the one that finds most of
 what the ones before did not, as long as all together still keep the budget; faults weigh the same whatever they cost.
 They are rules of a nightly report: the one that looks every hour and the one on accuracy stand beside them.
 """

@@ -170,12 +170,3 @@ def _what_is_missing(metric: Metric, value: ValueSettings) -> str:
     if value.caught_case is not None:
         return f"[value] point: {metric.name} does not say how many cases are caught"
     return "[value] point"
-
-
-def cases_a_month(positives: float, days: float) -> float:
-    """Positive cases a month in a history with so many in so many days.
-
-    >>> round(cases_a_month(183, 183), 2)
-    30.44
-    """
-    return positives / days * DAYS_A_MONTH if days > 0 else 0.0

@@ -24,16 +24,11 @@ if TYPE_CHECKING:
     from dayshift.adviser.replay import Replay
 
 
-def skill_of(replay: Replay) -> tuple[float, Mapping[str, float]]:
-    """The metric of the best constant prediction, and of each naive one by name: means over the replay's weeks.
+def floor_and_means(weeks: Mapping[str, Floats]) -> tuple[float, Mapping[str, float]]:
+    """The metric of the best constant prediction, and of each naive one by name: means over the weeks of `weekly`.
 
     NaN where no label was known when the first week began.
     """
-    return floor_and_means(weekly(replay))
-
-
-def floor_and_means(weeks: Mapping[str, Floats]) -> tuple[float, Mapping[str, float]]:
-    """The same from what `weekly` gave."""
     values = {name: _mean(each) for name, each in weeks.items()}
     constant = [value for name, value in values.items() if name != LAST]
     return (constant[0] if constant else float("nan")), values

@@ -81,23 +81,27 @@ def _weekly_and_daily(table: _Table) -> list[CadencePoint]:
 
 
 def _alarms(table: _Table) -> list[CadencePoint]:
+    """Seeds that only have fresh models are left out: they have no path, and would count as one without refits."""
     inputs = table.inputs
-    values = stack(inputs.grids)
+    aged = [one for one in inputs.grids if np.isfinite(np.asarray(one.value)[0, :, 1:]).any()]
+    if not aged:
+        return []
+    values = stack(aged)
     paths = [performance_refits(one, inputs.label_delay_weeks) for one in values]
-    found = [_alarm(table, "on performance alarm", paths)]
+    found = [_alarm(table, aged, "on performance alarm", paths)]
     if inputs.drift_alarm_weeks is not None:
         weeks = tuple(week for week in sorted(set(inputs.drift_alarm_weeks)) if 0 < week < values.shape[1])
-        found.insert(0, _alarm(table, "on drift alarm", [weeks] * len(values)))
+        found.insert(0, _alarm(table, aged, "on drift alarm", [weeks] * len(values)))
     return [one for one in found if one is not None]
 
 
-def _alarm(table: _Table, name: str, paths: Sequence[tuple[int, ...]]) -> CadencePoint | None:
+def _alarm(table: _Table, grids: Grids, name: str, paths: Sequence[tuple[int, ...]]) -> CadencePoint | None:
     """One alarm, each seed on its own path. A path has one first model and few refits, and they are its sample: with fewer
     than six an interval over its weeks would promise too much, so nothing is decided then.
     """
     inputs, weeks = table.inputs, len(table.inputs.starts)
     run = by_seed([refits((0, *path)) for path in paths])
-    lost = compare(inputs.grids, inputs.grids, (fresh, run), inputs.starts).gain
+    lost = compare(grids, grids, (fresh, run), inputs.starts).gain
     if lost is None:
         return None
     fits = float(np.mean([len(path) for path in paths]))
@@ -105,7 +109,7 @@ def _alarm(table: _Table, name: str, paths: Sequence[tuple[int, ...]]) -> Cadenc
     against = None
     if fits:
         same = by_seed([calendar(len(path), weeks) for path in paths])
-        against = compare(inputs.grids, inputs.grids, (run, same), inputs.starts).gain
+        against = compare(grids, grids, (run, same), inputs.starts).gain
         note += "" if against is None else f"; {_against(against)}"
     if lost.weeks < weeks:
         note += f"; measured in {lost.weeks} of them (models older than that were not replayed)"

@@ -93,17 +93,4 @@ def weeks_measured(values: Floats) -> int:
     return int(np.isfinite(values).any(axis=0).sum()) if values.size else 0
 
 
-def named(weeks: float) -> str:
-    """A rhythm in words.
-
-    >>> named(1 / 7), named(1), named(4), named(13.0)
-    ('daily', 'weekly', 'every 4 weeks', 'quarterly')
-    """
-    if weeks < 1:
-        return "daily" if abs(weeks * 7 - 1) < 0.01 else f"every {weeks * 7:.2g} days"
-    if weeks in (1, 13):
-        return "weekly" if weeks == 1 else "quarterly"
-    return f"every {weeks:.3g} weeks"
-
-
-__all__ = ["YEAR_WEEKS", "CadenceInputs", "longest_measurable", "named", "weekly_over", "weeks_measured"]
+__all__ = ["YEAR_WEEKS", "CadenceInputs", "longest_measurable", "weekly_over", "weeks_measured"]

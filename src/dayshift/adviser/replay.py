@@ -33,7 +33,6 @@ from dayshift.adviser.sampling import Drawn, salt_of
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOptions, Track, followed, times_rows
 from dayshift.adviser.weeks import WEEK_US, Weeks
 from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, answers, table_of
-from dayshift.definition import Pipeline
 from dayshift.definition.metric import Metric, usual_metrics
 from dayshift.learners.estimator import Model
 from dayshift.lifecycle.evaluate import metric_for
@@ -67,7 +66,8 @@ class Replay:
         options: ReplayOptions | None = None,
         workers: Workers | None = None,
     ) -> None:
-        """`workers` are processes that were started before (`start_workers`); without, `options.workers` are started now."""
+        """`workers` are processes that were started before, while the history was read, and are ended here; without,
+        `options.workers` are started now."""
         self.history, self.weeks, self.options = history, weeks, options or ReplayOptions()
         self.effort = self.options.effort or Effort()
         self.metrics = _metrics(history)
@@ -406,14 +406,6 @@ class Replay:
             self._runner.stopped = True
 
 
-def start_workers(pipeline: Pipeline, count: int) -> Workers:
-    """Processes for a `Replay`, to be started before its history is read: their imports take seconds.
-
-    Give them to the `Replay`, which ends them; or close them.
-    """
-    return Workers(pipeline, count)
-
-
 def _metrics(history: "History") -> tuple[Metric, ...]:
     usual = BESIDE if history.kind == "classifier" else usual_metrics(history.kind)
     names = dict.fromkeys([history.metric.name, *usual])
@@ -440,4 +432,4 @@ def _closed(workers: Workers | None, folder: Path | None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-__all__ = ["DECLARED", "SECOND", "Grid", "Progress", "Replay", "ReplayOptions", "Track", "start_workers"]
+__all__ = ["DECLARED", "SECOND", "Grid", "Progress", "Replay", "ReplayOptions", "Track"]

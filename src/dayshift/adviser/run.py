@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dayshift.adviser import capacity, growth, team, volume
+from dayshift.adviser import capacity, growth, say, team, volume
 from dayshift.adviser.cache import Cache
 from dayshift.adviser.decide import decide
 from dayshift.adviser.effort import Effort
@@ -23,7 +23,7 @@ from dayshift.adviser.evidence import Advice, Volume
 from dayshift.adviser.history import Situation
 from dayshift.adviser.leakage import suspicions
 from dayshift.adviser.replay import Replay
-from dayshift.adviser.replaying import replayed
+from dayshift.adviser.replaying import AS_TRAINED, replayed
 from dayshift.adviser.terms import assumptions, terms_of, undeclared
 from dayshift.adviser.tracks import ReplayOptions, Track
 from dayshift.adviser.weeks import Weeks, weeks_of
@@ -103,7 +103,10 @@ def advise(history: History, request: AdviseRequest, *, pool: Workers | None = N
     notes = tuple(f"'{each.column}' is trusted as declared, though {each.says}" for each in found)
     window = request.settings.train.window
     weeks = weeks_of(history, None if window is None else parse_duration(window))
-    made = replace(made, notes=(*notes, *history.notes, *weeks.notes), volume=_volume(history, request))
+    back = None if weeks.come_back_us is None else say.day(weeks.come_back_us)
+    made = replace(
+        made, notes=(*notes, *history.notes, *weeks.notes), volume=_volume(history, request), come_back=back
+    )
     made, model = _replayed(history, weeks, made, request, pool, effort)
     made = _grown(history, made, request, model)
     if TEAM in request.questions:
@@ -125,8 +128,7 @@ def _replayed(
     if not weeks.count:
         if pool is not None:
             pool.close()
-        reason = weeks.reasons[0] if weeks.reasons else "the history holds no week that could be judged"
-        return replace(made, notes=(*made.notes, reason)), None
+        return replace(made, reasons=weeks.reasons or ("the history holds no week that could be judged",)), None
     reserved = min(RESERVED_S, RESERVED_SHARE * request.limit_s)
     with contextlib.ExitStack() as held:
         options = ReplayOptions(
@@ -145,7 +147,7 @@ def _replayed(
 
 def _last_model(replay: Replay) -> Model | None:
     try:
-        return replay.fitted(Track(Situation(), window_us=replay.weeks.window_us), replay.weeks.count - 1)
+        return replay.fitted(Track(Situation(AS_TRAINED), window_us=replay.weeks.window_us), replay.weeks.count - 1)
     except DayshiftError:
         return None
 

@@ -9,6 +9,8 @@ from dayshift.definition.duration import MICROSECONDS
 from dayshift.semantics.instants import EPOCH
 
 DAY_US = MICROSECONDS["d"]
+NOT_ENOUGH = "not enough evidence"
+"""What stands before the reasons why nothing is decided."""
 
 
 def number(value: float, *, sign: bool = True) -> str:
@@ -31,7 +33,16 @@ def gain(found: Gain | None, metric: str = "") -> str:
     if found is None:
         return "not measured"
     unit = f" {metric}" if metric else ""
-    return f"{number(found.mean)}{unit} [{number(found.low)}, {number(found.high)}] in {found.weeks} weeks"
+    return f"{number(found.mean)}{unit} [{number(found.low)}, {number(found.high)}] in {counted(found.weeks, 'week')}"
+
+
+def counted(count: int, thing: str) -> str:
+    """How many of a thing.
+
+    >>> counted(1, "week"), counted(1200, "row")
+    ('1 week', '1,200 rows')
+    """
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def flip(finding: Finding) -> str:
@@ -84,10 +95,11 @@ def day(us: int) -> str:
 def every(weeks: float) -> str:
     """A cadence in words.
 
-    >>> every(1), every(4), every(1 / 7), every(13)
-    ('weekly', 'every 4 weeks', 'daily', 'quarterly')
+    >>> every(1), every(4), every(1 / 7), every(13.0), every(1.2)
+    ('weekly', 'every 4 weeks', 'daily', 'quarterly', 'every 1.2 weeks')
     """
-    named = {1: "weekly", 13: "quarterly"}
     if weeks < 1:
         return "daily" if abs(weeks * 7 - 1) < 0.01 else f"every {weeks * 7:.2g} days"
-    return named.get(round(weeks), f"every {weeks:.3g} weeks")
+    if weeks in (1, 13):
+        return "weekly" if weeks == 1 else "quarterly"
+    return f"every {weeks:.3g} weeks"

@@ -84,7 +84,6 @@ class Outcome:
     rows: int
     prediction: Floats | None = None
     failed: str | None = None
-    wall_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class Desk:
     def do(self, task: Task) -> Outcome:
         """The numbers of one task; a model that cannot be fitted gives a reason in their place."""
         nothing = np.full((len(self.bench.metrics), len(task.slices)), np.nan)
-        started, began = time.process_time(), time.perf_counter()
+        started = time.process_time()
         try:
             model = self.model(task)
             fitted = time.process_time()
@@ -130,7 +129,7 @@ class Desk:
         pooled = np.array([part[1] for part in found], np.float64)
         kept = np.concatenate([part[2] for part in found]) if task.keep else None
         cpu_s = fitted - started, time.process_time() - fitted
-        return Outcome(value, pooled, *cpu_s, len(task.rows), kept, wall_s=time.perf_counter() - began)
+        return Outcome(value, pooled, *cpu_s, len(task.rows), kept)
 
     def model(self, task: Task) -> Model:
         """The fitted model of a task.

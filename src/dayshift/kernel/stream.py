@@ -74,11 +74,6 @@ class State:
         return self._tables.tape
 
     @property
-    def answer_words(self) -> int:
-        """How many words `run` gives for a question."""
-        return int(self._memory[lay.WIDTH])
-
-    @property
     def memory(self) -> tuple[Any, Any]:
         """The state's words, as integers and as doubles: what `steps.run` works on."""
         return self._memory, self._real
