@@ -72,8 +72,9 @@ class Finding:
 class Skill:
     """What the declared model is worth beside naive predictions, on the replay's own questions.
 
-    `floor` is the metric of the best constant prediction, `value` the model's (weekly refits, as operated today), `delta` the
-    smallest gain that matters and `assumed` whether it is the 2 % of skill that stands in for a declared one.
+    Skill is the distance of `value` from `floor`, the metric of the best constant prediction. `value` is the mean over the
+    weeks of a model fitted at each week's start, trained as the pipeline trains, with features as of the question. `delta` is
+    the smallest gain that matters, `assumed` whether it is a share of skill that stands in for a declared one.
     `naive` gives the metric of each naive baseline, `beats` whether the model is shown better than each.
     """
 
@@ -123,7 +124,7 @@ class Volume:
 
 @dataclass(frozen=True)
 class Rung:
-    """One step of a ladder: a level with its metric's mean and the gain over the ladder's foot (None at the foot)."""
+    """One step of a ladder: a level with its metric's mean, and the finding on its gain over the foot (None at the foot)."""
 
     level: str
     value: float
@@ -132,7 +133,11 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """Freshness, or label delay: rungs from what the nightly pipeline has to the best that could be bought."""
+    """Freshness, or label delay, from the poorest level to the best that could be bought.
+
+    Each rung is compared with the `foot`: features as of last midnight (what somebody has who must answer at once from what
+    a night left), or the declared label delay. `extra` compares other pairs of levels.
+    """
 
     name: str
     foot: str
@@ -181,8 +186,9 @@ class Ageing:
 class Cadence:
     """Factor 2. `points` from the laziest to the most eager; `suffices` the laziest shown sufficient, `too_lazy` the most
     eager shown too lazy, in weeks. `hand_weeks` is how often a person retrains by hand. `knee` names the cadence beyond
-    which nothing is shown to be gained. `against_never`: weekly over never (longest measurable). `more_data`: training on
-    all history over a sliding window of the same age; `decay`: what ageing alone costs. `single_start` is a picture only: one
+    which nothing is shown to be gained. `against_never`: weekly refits over the models of the first weeks, never
+    retrained; or over the laziest cadence shown to suffice, where those leave it open. `more_data`: training on all history
+    over a sliding window of the same age; `decay`: what ageing alone costs. `single_start` is a picture only: one
     first model, never retrained, week by week."""
 
     points: tuple[CadencePoint, ...]
@@ -247,7 +253,12 @@ class Fault:
 
 @dataclass(frozen=True)
 class Monitoring:
-    """Factor 3. `daily` is the drift timeline: (day, strongest distance in calm standard deviations, alarm?)."""
+    """Factor 3. The finding's gain is what watching saves a fault, in the metric's units times days.
+
+    `daily` is the drift timeline: (day, strongest distance in calm standard deviations, alarm?). `incidents_a_year` is low,
+    middle and high; `exposure_days` how many days longer a fault stays unseen without watching; `checks` names the rules to
+    use, `drift_alarm_weeks` the numbers of the weeks in which they alarm.
+    """
 
     finding: Finding
     detectors: tuple[Detector, ...]
@@ -378,6 +389,8 @@ class Part:
     insurance: bool = False
     operable: bool | None = None
     required: str | None = None
+    step: str = ""
+    """What to do, in short, where the name alone does not say it."""
 
 
 @dataclass(frozen=True)
@@ -405,6 +418,7 @@ class Suspicion:
 class Advice:
     """The whole answer. `complete` is False when it was stopped before its end; then `unfinished` says what is missing.
 
+    `reasons` are why nothing could be replayed at all, `come_back` the day (YYYY-MM-DD) from which on it can.
     `stopped_by` are suspicions of leakage: with any, there is no advice, only they. `headline` is the verdict in one
     sentence, `design` the cheapest sufficient one, `path` what to switch on first. `assumptions` are all thresholds that
     nobody declared. `how` says how it was computed (weeks, lead-in, rows, fits, seeds, seconds).
@@ -432,3 +446,5 @@ class Advice:
     complete: bool = True
     unfinished: tuple[str, ...] = ()
     how: Mapping[str, object] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    come_back: str | None = None

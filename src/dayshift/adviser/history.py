@@ -1,7 +1,7 @@
 """A team's own history as the adviser replays it: every question, its answer, and its features in any situation.
 
-A situation says how fresh features are and how soon labels are known. In the declared one the features are the engine's
-own, to the bit. In another they are what would have been known then, from the same log (`engines/local/asof.py`): the
+A situation says how fresh features are and how soon labels are known. As of the event and with the declared delay they are
+the engine's own, to the bit. In another they are what would have been known then, from the same log (`engines/local/asof.py`): the
 questions, their rows and their answers stay the same.
 
 Features come as 32-bit numbers and are not kept: a caller holds one situation's at a time.
@@ -84,7 +84,7 @@ class History:
     """
 
     def __init__(self, pipeline: Pipeline, log: Log, *, threads: int | None = None) -> None:
-        label = _require(pipeline)
+        label = require(pipeline)
         self.pipeline, self.log = pipeline, log
         self.kind = kind_of(pipeline.model)
         self.metric: Metric = metric_for(pipeline.metric or DEFAULT_METRIC[self.kind], self.kind)
@@ -170,7 +170,12 @@ def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array).view(np.uint8)
 
 
-def _require(pipeline: Pipeline) -> Label:
+def require(pipeline: Pipeline) -> Label:
+    """The label of a pipeline that can be advised on.
+
+    Raises:
+        DefinitionError: DS802, the pipeline has no label; DS803, it has no model.
+    """
     if pipeline.label is None:
         raise DefinitionError(
             "DS802",
@@ -221,8 +226,11 @@ def _no_labels(history: History, unripe: int) -> NotReady:
     return NotReady(
         "DS804",
         f"no question of pipeline {history.pipeline.name!r} has a label",
-        facts=(f"{history.as_of.size:,} questions; {unripe:,} answers have come but are not ripe yet",),
-        hint="dayshift why        # shows what answers a question",
+        facts=(
+            f"{history.as_of.size:,} asked so far",
+            f"{unripe:,} answered, but not ripe by the end of the log" if unripe else "none of them is answered yet",
+        ),
+        hint="dayshift run        # loads answers; dayshift why shows what answers a question",
     )
 
 

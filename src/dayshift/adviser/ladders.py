@@ -1,4 +1,4 @@
-"""Fresher features and faster labels, rung by rung: what each level gains over what the nightly pipeline has.
+"""Fresher features and faster labels, rung by rung: what each level gains over the ladder's foot.
 
 Every rung answers the same questions with a model of the same age, trained and asked with the same freshness, so nothing
 but the level differs. Gains are paired within the week.
@@ -47,7 +47,8 @@ class LadderTerms:
 
 
 def freshness_ladder(grids: Mapping[str, Grids], terms: LadderTerms) -> Ladder:
-    """Features as of nothing, last midnight, the last full hour, the event; the foot is what a nightly pipeline has.
+    """Features as of nothing, last midnight, the last full hour, the event; the foot is last midnight, what a nightly run
+    leaves to whoever must answer at once.
 
     `grids` holds, by level, a grid for each seed. Findings: `freshness.none`, `freshness.hour`, `freshness.event` over
     midnight; further ones `freshness.event_over_hour` and `freshness.midnight_over_none`. Stamps as coarse as an hour or

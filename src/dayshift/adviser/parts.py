@@ -2,14 +2,14 @@
 
 | capability | needed | not needed |
 |---|---|---|
-| streaming features | at-event over nightly matters, and the last full hour is not enough | at-event over nightly is shown not to matter |
-| hourly features | the last full hour over nightly matters, and at-event adds nothing that matters | as above |
+| streaming features | features as of the event over last midnight matter, and the last full hour is not enough | they are shown not to, or the hour is enough |
+| hourly features | the last full hour over last midnight matters, and the event adds nothing that matters | the event adds what matters |
 | faster labels | some shorter delay is shown to matter | none is |
-| retraining | weekly refits over the longest cadence that can be measured matter | they are shown not to |
-| automatic retraining | a cadence that a hand can keep is shown too lazy | it is shown sufficient |
+| retraining | weekly refits over the models of the first weeks, never retrained, matter | they are shown not to |
+| automatic retraining | weekly refits over the cadence that a hand keeps up matter | they are shown not to |
 | endpoint | answers are declared to be needed sooner than a night | declared not to be; or nothing is gained by fresh features |
-| monitoring | what a fault costs unseen exceeds its price, within the alarm budget | its price exceeds it |
-| Spark | one machine is full within the horizon | not within twice the horizon, by both laws |
+| monitoring | what watching saves a fault matters, within the alarm budget | what a fault costs unseen does not matter |
+| Spark | one machine is surely full within the horizon | surely not within twice the horizon, by either law |
 
 A requirement that somebody declares (a deadline) is printed as such and is no measurement. What is undecided, cheap and easy to
 take back is called cheap insurance; what is undecided and expensive is not.
@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from dayshift.adviser import say
 from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Advice, Finding, Gain, Ladder, Part, Price
 from dayshift.adviser.say import DAY_US
-from dayshift.definition.duration import format_duration
+from dayshift.definition.duration import format_duration, parse_duration
 
 STREAMING, HOURLY, LABELS = "streaming features", "hourly features", "faster labels"
 RETRAINING, AUTOMATIC = "retraining", "automatic retraining"
@@ -47,8 +47,8 @@ def parts(evidence: Advice, terms: Terms) -> tuple[Part, ...]:
     """Every capability with its verdict, from the evidence alone; in the order in which they are shown."""
     metric = evidence.skill.metric if evidence.skill else ""
     made = [
-        *_fresh(evidence.freshness, metric),
-        _labels(evidence.label_delay, metric),
+        *_fresh(evidence, metric),
+        _labels(evidence, metric),
         _retraining(evidence, metric),
         _automatic(evidence, metric),
         _endpoint(evidence, terms),
@@ -70,21 +70,22 @@ def extra(ladder: Ladder | None, name: str) -> Finding | None:
     return found[0] if found else None
 
 
-def _fresh(ladder: Ladder | None, metric: str) -> list[Part]:
+def _fresh(evidence: Advice, metric: str) -> list[Part]:
+    ladder = evidence.freshness
     event, hour = rung(ladder, "event"), rung(ladder, "hour")
     above = extra(ladder, "freshness.event_over_hour")
     if event is None:
-        reason = _reasons(ladder, "features at several ages were not replayed")
+        reason = _reasons(ladder, _lacking(evidence, "features at several ages were not replayed"))
         return [Part(STREAMING, UNDECIDED, f"not enough evidence: {reason}", reason)]
-    evidence = f"as of the event over last midnight {say.gain(event.gain, metric)}"
+    said = f"as of the event over last midnight {say.gain(event.gain, metric)}"
     if hour is not None and hour.gain is not None:
-        evidence += f"; of the last full hour {say.number(hour.gain.mean)}"
+        said += f"; of the last full hour {say.number(hour.gain.mean)}"
     hourly = hour is not None and hour.verdict == NEEDED
     enough = hourly and (above is None or above.verdict == NOT_NEEDED)
     verdict = NOT_NEEDED if event.verdict == NEEDED and enough else event.verdict
     if event.verdict == NEEDED and hourly and above is not None and above.verdict == UNDECIDED:
-        evidence += "; whether more than hourly is needed is open"
-    streaming = Part(STREAMING, verdict, _open(event, evidence), _changes(event), event.gain)
+        said += "; whether more than hourly is needed is open"
+    streaming = Part(STREAMING, verdict, _open(event, said), _changes(event), event.gain)
     if not hourly or hour is None:
         return [streaming]
     text = f"of the last full hour over last midnight {say.gain(hour.gain, metric)}"
@@ -94,11 +95,12 @@ def _fresh(ladder: Ladder | None, metric: str) -> list[Part]:
     return [streaming, Part(HOURLY, says, text, _changes(hour), hour.gain)]
 
 
-def _labels(ladder: Ladder | None, metric: str) -> Part:
+def _labels(given: Advice, metric: str) -> Part:
+    ladder = given.label_delay
     rungs = [each for each in (ladder.rungs if ladder else ()) if each.finding is not None]
     if ladder is None or not rungs:
         settled = ladder is not None and ladder.foot == format_duration(0) and not ladder.reasons
-        reason = _reasons(ladder, "labels with a shorter delay were not replayed")
+        reason = _reasons(ladder, _lacking(given, "labels with a shorter delay were not replayed"))
         said = "labels come as fast as they can" if settled else f"not enough evidence: {reason}"
         return Part(LABELS, NOT_NEEDED if settled else UNDECIDED, said, reason)
     best = max(rungs, key=lambda each: each.finding.gain.low if each.finding and each.finding.gain else -float("inf"))
@@ -108,15 +110,26 @@ def _labels(ladder: Ladder | None, metric: str) -> Part:
     assert finding is not None
     undecided = any(each.finding and each.finding.verdict == UNDECIDED for each in rungs)
     verdict = NEEDED if needed else UNDECIDED if undecided else NOT_NEEDED
-    evidence = f"labels after {best.level} instead of {ladder.foot}: {say.gain(finding.gain, metric)}"
-    return Part(LABELS, verdict, _open(finding, evidence), _changes(finding), finding.gain)
+    sooner = _sooner(best.level, ladder.foot)
+    evidence = f"{sooner} {say.gain(finding.gain, metric)}"
+    return Part(LABELS, verdict, _open(finding, evidence), _changes(finding), finding.gain, step=f"get {sooner}")
+
+
+def _sooner(level: str, foot: str) -> str:
+    """What a shorter label delay is.
+
+    >>> _sooner("1d", "7d"), _sooner("0s", "7d")
+    ('labels after 1 day instead of 7 days', 'labels at once instead of after 7 days')
+    """
+    us, long = parse_duration(level), say.duration(parse_duration(foot))
+    return f"labels after {say.duration(us)} instead of {long}" if us else f"labels at once instead of after {long}"
 
 
 def _retraining(evidence: Advice, metric: str) -> Part:
     """Whether a model must be retrained at all."""
     found = evidence.cadence.against_never if evidence.cadence else None
     if found is None:
-        return Part(RETRAINING, UNDECIDED, "not enough evidence: ageing models were not replayed", "more history")
+        return _unmeasured(RETRAINING, _lacking(evidence, "ageing models were not replayed"))
     return Part(
         RETRAINING,
         found.verdict,
@@ -130,7 +143,7 @@ def _automatic(evidence: Advice, metric: str) -> Part:
     """Whether the cadence that a hand keeps up is too lazy."""
     cadence = evidence.cadence
     if cadence is None:
-        return Part(AUTOMATIC, UNDECIDED, "not enough evidence: cadences were not replayed", "more history")
+        return _unmeasured(AUTOMATIC, _lacking(evidence, "cadences were not replayed"))
     finding, hand = cadence.finding, say.every(cadence.hand_weeks)
     text = f"weekly over {hand} by hand: {say.gain(finding.gain, metric)}"
     if cadence.suffices is not None:
@@ -143,7 +156,7 @@ def _automatic(evidence: Advice, metric: str) -> Part:
     weekly = next((point for point in cadence.points if point.weeks == 1), None)
     cheap = finding.verdict == UNDECIDED and weekly is not None and weekly.cpu_s_a_year < CHEAP_CPU_S
     if cheap and weekly is not None:
-        text += f"; cheap insurance: {weekly.cpu_s_a_year:.0f} CPU s a year, taken back by one line"
+        text += f"; cheap insurance: {max(weekly.cpu_s_a_year, 1):,.0f} CPU s a year, taken back by one line"
     return Part(AUTOMATIC, finding.verdict, _open(finding, text), _changes(finding), finding.gain, insurance=cheap)
 
 
@@ -165,7 +178,7 @@ def _endpoint(evidence: Advice, terms: Terms) -> Part:
 def _monitoring(evidence: Advice) -> Part:
     found = evidence.monitoring
     if found is None:
-        return Part(MONITORING, UNDECIDED, "not enough evidence: monitoring was not replayed", "more history")
+        return _unmeasured(MONITORING, _lacking(evidence, "monitoring was not replayed"))
     chosen = next((each for each in found.detectors if each.chosen), None)
     said = found.finding.title
     if chosen is not None:
@@ -203,12 +216,20 @@ def _operable(part: Part, evidence: Advice) -> Part:
     return part if asked is None else replace(part, operable=asked.operable)
 
 
+def _unmeasured(name: str, reason: str) -> Part:
+    return Part(name, UNDECIDED, f"{say.NOT_ENOUGH}: {reason}", "more history")
+
+
+def _lacking(evidence: Advice, otherwise: str) -> str:
+    return "; ".join(evidence.reasons) or otherwise
+
+
 def _reasons(ladder: Ladder | None, otherwise: str) -> str:
     return "; ".join(ladder.reasons) if ladder and ladder.reasons else otherwise
 
 
 def _open(finding: Finding, evidence: str) -> str:
-    return f"{evidence} (not enough evidence: {'; '.join(finding.reasons)})" if finding.reasons else evidence
+    return f"{evidence} ({say.NOT_ENOUGH}: {'; '.join(finding.reasons)})" if finding.reasons else evidence
 
 
 def _changes(finding: Finding) -> str:

@@ -1,8 +1,9 @@
-"""What a run computes when it cannot compute all that is asked: decided once, from the first fit, before the others.
+"""What a run computes when it cannot compute all that is asked: decided before it begins, from what the first fit took.
 
 Coarse first: every way of operating gets some weeks before any gets all, first seeds and the user's own family before the
 others. When time is short, fits learn from fewer rows first (never fewer than 5,000) and models are followed to a lower age,
-in turn (`STEPS`); then further seeds are left out, and at last the time itself ends the run. What was done stands in `Plan.says`.
+in turn (`STEPS`); then further seeds are left out, and at last the time itself ends the run. What was cut stands in `Plan.says`.
+Only a replay's first run may cut rows: the fits of a later one are compared with its fits.
 """
 
 from collections.abc import Sequence

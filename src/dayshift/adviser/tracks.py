@@ -58,7 +58,7 @@ class Grid:
     `metrics` are names, the user's first. `value[m, w, j]` is the mean of the daily metric in week `w` of the model that was
     fitted at the start of week `w - j`, in the metric's own direction; NaN where not measured. `pooled[w, j]` is the user's
     metric on the whole week at once. `fit_cpu_s[w]`, `rows[w]` of the fit at the start of week `w` (NaN and 0 where none);
-    `positives[w]` label-1 rows that judge in week `w`, weighted by what they stand for. `failed` gives the weeks whose fit
+    `positives[w]` are the positives that judge in week `w` (of a regressor: all rows), each as many as it stands for. `failed` gives the weeks whose fit
     failed, with the reason.
     """
 
@@ -95,7 +95,8 @@ class ReplayOptions:
 
     Args:
         workers: processes of one thread each; 0 computes in this process.
-        seconds: what one `run` may take, as `effort.py` counts; None without limit. What does not fit is left out in a fixed order: rows, ages, seeds.
+        seconds: what one `run` may take, as `effort.py` counts; None without limit. What does not fit is left out in the
+            order of `plan.py`.
         train_rows: the most rows that a fit on a window learns from; a fit on all history takes three times as many.
         others_a_day: how many rows of the commoner class (of a regressor: rows) judge each day; all of the rarer do.
         cache: where results are kept.
