@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from dayshift.adviser.weeks import WEEK_US, weeks_of
+from dayshift.adviser.interval import WEEK_US
+from dayshift.adviser.weeks import weeks_of
 from dayshift.lifecycle.metrics import DAY_US
 from tests.adviser.fake_history import FIRST, FakeHistory
 

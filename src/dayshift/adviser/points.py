@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dayshift.adviser import say
 from dayshift.adviser.alarms import performance_refits
 from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, CadencePoint, Gain
 from dayshift.adviser.grids import Grids, by_seed, calendar, compare, fresh, level, refits, sign_of, stack
 from dayshift.adviser.interval import gain, opposite
 from dayshift.adviser.ladder import RUNGS
-from dayshift.adviser.refitting import YEAR_WEEKS, CadenceInputs, named, weekly_over
+from dayshift.adviser.refitting import YEAR_WEEKS, CadenceInputs, weekly_over
 from dayshift.adviser.verdict import FEWEST_WEEKS, fewest_weeks, judge, shown
 
 _SPOT_WEEKS = 4
 _FEWEST_REFITS = 6
-_WORDS = {NEEDED: "too lazy", NOT_NEEDED: "suffices"}
+_SAYS = {NEEDED: "too lazy", NOT_NEEDED: "suffices"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class _Table:
             return ""
         if self.weeks < FEWEST_WEEKS or lost.weeks < fewest_weeks(self.weeks) or self.inputs.why:
             return "undecided"
-        return {NEEDED: "too lazy", NOT_NEEDED: "suffices"}.get(judge(lost, self.inputs.delta), "undecided")
+        return _SAYS.get(judge(lost, self.inputs.delta), "undecided")
 
 
 def cadence_points(
@@ -59,7 +60,7 @@ def cadence_points(
     for weeks in sorted({*losses, *RUNGS, *_whole(inputs.hand_weeks)}, reverse=True):
         lost = losses[weeks] if weeks in losses else weekly_over(inputs, weeks).gain
         if lost is not None:
-            points.append(table.point(named(weeks), weeks, lost, YEAR_WEEKS / weeks))
+            points.append(table.point(say.every(weeks), weeks, lost, YEAR_WEEKS / weeks))
     points += _weekly_and_daily(table)
     points += _alarms(table)
     points += _incremental(table)
@@ -76,7 +77,7 @@ def _weekly_and_daily(table: _Table) -> list[CadencePoint]:
     daily = replace(table.point("daily", 1 / 7, opposite(spot), 365.0, note), verdict="")
     if spot.weeks < _SPOT_WEEKS or inputs.why:
         return [replace(weekly, verdict="undecided"), daily]
-    says = {NEEDED: "too lazy", NOT_NEEDED: "suffices"}.get(judge(spot, inputs.delta), "undecided")
+    says = _SAYS.get(judge(spot, inputs.delta), "undecided")
     return [replace(weekly, verdict=says, note=f"the reference; daily gains {shown(spot)}"), daily]
 
 

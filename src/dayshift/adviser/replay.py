@@ -25,13 +25,14 @@ from dayshift.adviser.asked import Asked
 from dayshift.adviser.cache import Keys
 from dayshift.adviser.columns import Columns, columns_of, load
 from dayshift.adviser.effort import Effort, Limit
+from dayshift.adviser.interval import WEEK_US
 from dayshift.adviser.judging import Sample, worth
 from dayshift.adviser.plan import Cost, Plan, in_order, planned
 from dayshift.adviser.pool import Workers
 from dayshift.adviser.runner import Runner
 from dayshift.adviser.sampling import Drawn, salt_of
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOptions, Track, followed, times_rows
-from dayshift.adviser.weeks import WEEK_US, Weeks
+from dayshift.adviser.weeks import Weeks
 from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, answers, table_of
 from dayshift.definition.metric import Metric, usual_metrics
 from dayshift.learners.estimator import Model

@@ -18,13 +18,12 @@ from dayshift.adviser.cadence import CadenceInputs, cadence
 from dayshift.adviser.evidence import UNDECIDED, Advice, Cadence, Finding, Ladder, Monitoring, Skill
 from dayshift.adviser.grids import compare, fresh, level, sign_of, stack
 from dayshift.adviser.history import Situation
-from dayshift.adviser.interval import gain
+from dayshift.adviser.interval import WEEK_US, gain
 from dayshift.adviser.ladders import LadderTerms, freshness_ladder, label_ladder
 from dayshift.adviser.monitoring import MonitoringOptions, monitoring
 from dayshift.adviser.naive import floor_and_means, weekly
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Track
-from dayshift.adviser.verdict import contradictions, finding
-from dayshift.adviser.weeks import FEWEST_WEEKS, WEEK_US
+from dayshift.adviser.verdict import FEWEST_WEEKS, contradictions, finding
 from dayshift.definition.duration import MICROSECONDS, format_duration, parse_duration
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ Ints = NDArray[np.int64]
 class Weeks:
     """Evaluation weeks: `count` of them from `t0`, microseconds since 1970-01-01 UTC, a midnight.
 
-    `window_us` is how far a sliding training window looks back. `reasons` say why the history is too short, and
-    when it will do; `notes` what was assumed.
+    `window_us` is how far a sliding training window looks back. `reasons` say why the history is too short (then
+    `come_back_us` is when it will do); `notes` what was assumed.
 
     >>> weeks = Weeks(t0=0, count=2, lead_in_us=0, window_us=SLIDING_US)
     >>> weeks.of(np.array([-1, 0, WEEK_US, 2 * WEEK_US])).tolist()
@@ -45,6 +45,7 @@ class Weeks:
     lead_in_us: int
     window_us: int
     reasons: tuple[str, ...] = ()
+    come_back_us: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -95,7 +96,8 @@ def weeks_of(history: "History", window_us: int | None = None) -> Weeks:
     if count > MOST_WEEKS:
         notes.append(f"the last {MOST_WEEKS} of {count} weeks are judged: what is older says little of what comes")
         t0, count = t0 + (count - MOST_WEEKS) * WEEK_US, MOST_WEEKS
-    return Weeks(t0, count, lead_in, window, _too_short(t0, count, history.label_delay_us), tuple(notes))
+    reasons, back = _too_short(t0, count, history.label_delay_us)
+    return Weeks(t0, count, lead_in, window, reasons, back, tuple(notes))
 
 
 def _ripe_until(history: "History") -> int:
@@ -124,13 +126,13 @@ def _window(history: "History", until: int, quarter: int) -> tuple[int, list[str
     return window, [f"training windows of {_days(window)}, as {why}"]
 
 
-def _too_short(t0: int, count: int, delay_us: int) -> tuple[str, ...]:
+def _too_short(t0: int, count: int, delay_us: int) -> tuple[tuple[str, ...], int | None]:
     if count >= FEWEST_WEEKS:
-        return ()
+        return (), None
     back = t0 + FEWEST_WEEKS * WEEK_US + delay_us
     better = back + (RECOMMENDED_WEEKS - FEWEST_WEEKS) * WEEK_US
     says = f"not enough history: {count} evaluation weeks after the lead-in, {FEWEST_WEEKS} are needed"
-    return (f"{says}; come back on {_date(back)} ({RECOMMENDED_WEEKS} weeks, recommended: {_date(better)})",)
+    return (f"{says}; come back on {_date(back)} ({RECOMMENDED_WEEKS} weeks, recommended: {_date(better)})",), back
 
 
 def _date(at: int) -> str:
