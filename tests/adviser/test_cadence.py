@@ -111,6 +111,20 @@ def test_an_alarm_is_compared_with_a_calendar_of_as_many_fits() -> None:
     assert abs(blind.against_calendar.mean) < 0.005
 
 
+def test_seeds_without_aged_models_do_not_dilute_an_alarm() -> None:
+    """Two more seeds that were only asked for fresh models change neither an alarm's refits nor its interval."""
+    world = replace(FADING, weeks=30, ages=30, seeds=4)
+    followed = replay(world, 5)
+    fresh_only = [replace(one, value=one.value[:, :, :1], pooled=one.pooled[:, :1]) for one in followed[2:]]
+    weeks = (4, 8, 12, 16, 20, 24)
+    two = named(answered(world, expanding=followed[:2], drift_alarm_weeks=weeks))
+    four = named(answered(world, expanding=[*followed[:2], *fresh_only], drift_alarm_weeks=weeks))
+    for name in ("on drift alarm", "on performance alarm"):
+        assert four[name].lost == two[name].lost
+        assert four[name].fits_a_year == two[name].fits_a_year
+        assert four[name].verdict == two[name].verdict
+
+
 def test_few_refits_of_an_alarm_decide_nothing() -> None:
     """One refit is a sample of one, however many weeks follow it: undecided, and the note says why."""
     for number in range(10):
