@@ -26,7 +26,18 @@ PLACES = (
 )
 QUIET = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=40")
 START_SECONDS = 60
-__all__ = ["Cluster", "Database", "NoKafka", "Server", "find_postgres", "kafka", "kafka_jars", "postgres"]
+__all__ = [
+    "Cluster",
+    "Database",
+    "NoKafka",
+    "Server",
+    "find_postgres",
+    "free_port",
+    "free_ports",
+    "kafka",
+    "kafka_jars",
+    "postgres",
+]
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,11 @@ def find_postgres() -> Path | None:
     return None
 
 
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on at this moment."""
+    return free_ports(1)[0]
+
+
 def _owner() -> str | None:
     """The user to run as: None is ourselves; root has to become somebody else."""
     if os.geteuid() != 0:
@@ -87,7 +103,7 @@ def _answers(server: Server) -> bool:
 
 
 def _start(binaries: Path, folder: Path, user: str | None) -> tuple[subprocess.Popen[bytes], Server]:
-    server = Server(binaries, free_ports(1)[0])
+    server = Server(binaries, free_port())
     options = [part for setting in QUIET for part in ("-c", setting)]
     listen = ["-h", "127.0.0.1", "-p", str(server.port), "-k", ""]
     with (folder / "log").open("wb") as log:
