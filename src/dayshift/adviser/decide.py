@@ -30,15 +30,16 @@ _READ = {NEEDED: MLOPS, NOT_NEEDED: BATCH, UNDECIDED: UNDECIDED}
 _BY_CRON = (LABELS, MONITORING, RETRAINING, AUTOMATIC)
 """Parts that a nightly pipeline carries without anything that runs all day."""
 _DOES = {
-    LABELS: "get labels sooner: {evidence}",
-    MONITORING: "watch inputs and predictions every night: {evidence}",
-    RETRAINING: "keep retraining, by hand or not: {evidence}",
-    AUTOMATIC: "retrain on a calendar, by `dayshift schedule` and `[schedule] train`: {evidence}",
-    HOURLY: "compute features every hour, by `[schedule] run`: {evidence}",
-    STREAMING: "compute features as events come: {evidence}",
-    ENDPOINT: "answer over HTTP: {evidence}",
-    SPARK: "move to several machines: {evidence}",
+    LABELS: "get labels sooner",
+    MONITORING: "watch inputs and predictions every night",
+    RETRAINING: "keep retraining, by hand or not",
+    AUTOMATIC: "retrain on a calendar, by `dayshift schedule` and `[schedule] train`",
+    HOURLY: "compute features every hour, by `[schedule] run`",
+    STREAMING: "compute features as events come",
+    ENDPOINT: "answer over HTTP",
+    SPARK: "move to several machines",
 }
+"""What to do; the evidence stands with the part."""
 
 
 def decide(evidence: Advice, terms: Terms) -> Advice:
@@ -60,7 +61,7 @@ def decide(evidence: Advice, terms: Terms) -> Advice:
         factors=_factors(evidence, by_name, terms),
         design=_design(wanted),
         path=_path(found),
-        headline=_headline(found, wanted),
+        headline=_headline(evidence, found, wanted),
     )
 
 
@@ -82,8 +83,11 @@ def _velocity(evidence: Advice, by_name: Mapping[str, Part], terms: Terms) -> Fa
     streaming, hourly, endpoint = by_name[STREAMING], by_name.get(HOURLY), by_name[ENDPOINT]
     volume, growth = evidence.volume, evidence.growth
     said = streaming.evidence
+    labels = by_name[LABELS]
+    if labels.gain is not None:
+        said += f"; {labels.evidence}"
     if volume is not None:
-        rate = f"{volume.events / max(volume.days, 1e-9):,.0f} events a day, busiest minute {volume.peak_minute:.3g}/s"
+        rate = f"{volume.events / max(volume.days, 1e-9):,.0f} events a day, busiest minute {volume.peak_minute:.3g} events/s"
         said = f"{rate}; {said}"
     room = next((each.headroom for each in growth.saturations if each.component == "nightly"), None) if growth else None
     if NEEDED in (streaming.verdict, endpoint.verdict, hourly.verdict if hourly else UNDECIDED):
@@ -156,9 +160,9 @@ def _path(found: Sequence[Part]) -> tuple[str, ...]:
         steps = sorted(steps, key=lambda part: (order.index(part.name), part.name))
     made = []
     for part in steps:
-        text = _DOES[part.name].format(evidence=part.evidence)
+        text = part.step or _DOES[part.name]
         if part.insurance:
-            text = f"if you like, as insurance, {text}"
+            text = f"if you like, as cheap insurance, {text}"
         if part.operable is False:
             text += " (this team cannot operate it yet)"
         if part.price is not None and part.price.net[2] < 0:
@@ -167,13 +171,14 @@ def _path(found: Sequence[Part]) -> tuple[str, ...]:
     return tuple(made)
 
 
-def _headline(found: Sequence[Part], wanted: Sequence[Part]) -> str:
+def _headline(evidence: Advice, found: Sequence[Part], wanted: Sequence[Part]) -> str:
     open_ = [part.name for part in found if part.verdict == UNDECIDED and not part.insurance]
     measured = any(
         part.verdict != UNDECIDED for part in found if part.name in (STREAMING, LABELS, RETRAINING, AUTOMATIC)
     )
     if not measured and not wanted:
-        return "Not enough evidence yet: nothing that would justify a move could be measured"
+        why = "nothing that would justify a move could be measured"
+        return f"Not enough evidence yet: {f'come back on {evidence.come_back}' if evidence.come_back else why}"
     names = [part.name for part in wanted]
     names = [name for name in names if name != RETRAINING or AUTOMATIC not in names]
     heavy = [name for name in names if name not in _BY_CRON]

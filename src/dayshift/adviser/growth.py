@@ -21,6 +21,7 @@ them one by one; memory, when the state takes a third of it (it doubles by copyi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -342,6 +343,13 @@ def _when(dates: tuple[int | None, int | None, int | None]) -> str:
 
 
 def _times(headroom: float) -> str:
+    """In two digits that mean something, and what is beyond all need only by its size.
+
+    >>> _times(1.234), _times(45.6), _times(156_668_654.0)
+    ('1.2 times', '46 times', 'more than 100,000,000 times')
+    """
+    if headroom >= 1000:
+        return f"more than {10 ** math.floor(math.log10(headroom)):,} times"
     return f"{headroom:,.0f} times" if headroom >= 10 else f"{headroom:.2g} times"
 
 

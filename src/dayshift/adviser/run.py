@@ -104,9 +104,7 @@ def advise(history: History, request: AdviseRequest, *, pool: Workers | None = N
     window = request.settings.train.window
     weeks = weeks_of(history, None if window is None else parse_duration(window))
     back = None if weeks.come_back_us is None else say.day(weeks.come_back_us)
-    made = replace(
-        made, notes=(*notes, *history.notes, *weeks.notes), volume=_volume(history, request), come_back=back
-    )
+    made = replace(made, notes=(*notes, *history.notes, *weeks.notes), volume=_volume(history, request), come_back=back)
     made, model = _replayed(history, weeks, made, request, pool, effort)
     made = _grown(history, made, request, model)
     if TEAM in request.questions:

@@ -55,6 +55,10 @@ def undeclared(settings: Settings, advice: Advice) -> tuple[str, ...]:
     return tuple(made)
 
 
+def _long(text: str) -> str:
+    return say.duration(parse_duration(text))
+
+
 def assumptions(settings: Settings, evidence: Advice) -> tuple[str, ...]:
     """Every threshold that was not declared, as a sentence."""
     advise, given = settings.advise, settings.advise.model_fields_set
@@ -67,11 +71,11 @@ def assumptions(settings: Settings, evidence: Advice) -> tuple[str, ...]:
             f"skill over the best constant ({say.number(skill.floor, sign=False)})"
         )
     named = {
-        "retrain_by_hand": f"a person retrains by hand every {advise.retrain_by_hand}",
-        "alarm_budget": f"{advise.alarm_budget:g} false alarm in 30 days is borne",
+        "retrain_by_hand": f"a person retrains by hand every {_long(advise.retrain_by_hand)}",
+        "alarm_budget": f"false alarms are borne up to {advise.alarm_budget:g} in 30 days",
         "detection": f"an unseen fault matters once it has cost {advise.detection:g} days of the smallest gain",
-        "horizon": f"growth is planned {advise.horizon} ahead",
-        "nightly_window": f"a nightly run may take {advise.nightly_window}",
+        "horizon": f"growth is planned {_long(advise.horizon)} ahead",
+        "nightly_window": f"a nightly run may take {_long(advise.nightly_window)}",
     }
     made += [text for name, text in named.items() if name not in given]
     made.append(f"a night should carry {HEADROOM:g} times its need")

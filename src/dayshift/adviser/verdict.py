@@ -22,6 +22,7 @@ from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Finding, Ga
 FEWEST_WEEKS = 6
 RECOMMENDED_WEEKS = 12
 FEWEST_POSITIVES = 50
+TOO_SHORT = "not enough history"
 _TEN_YEARS = 520
 
 
@@ -51,7 +52,8 @@ def finding(
     second = beside.get("second")
     evaluated = beside.get("evaluated")
     weeks = evaluated if evaluated is not None else gain.weeks if gain is not None else 0
-    why = tuple(dict.fromkeys((*reasons, *_weeks_gate(gain, weeks), *_gates(gain, delta, second))))
+    short = any(reason.startswith(TOO_SHORT) for reason in reasons)  # which says more than the gate of the weeks
+    why = tuple(dict.fromkeys((*reasons, *(() if short else _weeks_gate(gain, weeks)), *_gates(gain, delta, second))))
     verdict = UNDECIDED if why or gain is None else judge(gain, delta)
     return Finding(
         name=name,

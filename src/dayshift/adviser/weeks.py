@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dayshift.adviser.interval import DAY_US, WEEK_US
+from dayshift.adviser.say import counted
 from dayshift.adviser.verdict import FEWEST_WEEKS, RECOMMENDED_WEEKS
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _too_short(t0: int, count: int, delay_us: int) -> tuple[tuple[str, ...], int
         return (), None
     back = t0 + FEWEST_WEEKS * WEEK_US + delay_us
     better = back + (RECOMMENDED_WEEKS - FEWEST_WEEKS) * WEEK_US
-    says = f"not enough history: {count} evaluation weeks after the lead-in, {FEWEST_WEEKS} are needed"
+    says = f"not enough history: {counted(count, 'evaluation week')} after the lead-in, {FEWEST_WEEKS} are needed"
     return (f"{says}; come back on {_date(back)} ({RECOMMENDED_WEEKS} weeks, recommended: {_date(better)})",), back
 
 

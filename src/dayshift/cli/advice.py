@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dayshift.adviser import say
-from dayshift.adviser.evidence import Advice, Part
+from dayshift.adviser.evidence import Advice, Factor, Part, Suspicion
 from dayshift.cli.tables import Table, table
 
 WIDTH = 110
+_TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=,) (?=[+\-\d.,]+\])")
+"""Where no line ends: a number and its unit, the ends of an interval."""
 _MARKS = {"needed": "●", "not needed": "○", "undecided": "?"}
 
 
@@ -27,23 +30,39 @@ def advice_tables(advice: Advice, page: Path | None = None) -> list[Table | str]
         made.append(_wrapped(f"Stopped before its end; missing: {', '.join(advice.unfinished) or 'some replays'}."))
     made.append(_wrapped(f"{advice.pipeline}: {advice.headline}"))
     if advice.stopped_by:
-        found = [(each.column, each.kind, each.says, each.hint) for each in advice.stopped_by]
-        return [*made, table("Suspected leaks", ("column", "kind", "what was seen", "hint"), found)]
+        return [*made, "\n".join(_leaks(advice.stopped_by))]
     if advice.parts:
         priced = any(part.price for part in advice.parts)
-        head = ("", "capability", "verdict", "gain", "95 % interval", *(("net a month",) if priced else ()))
+        unit = f" in {advice.skill.metric}" if advice.skill else ""
+        net = f"net {advice.how.get('currency', '')} a month".replace("  ", " ")
+        head = ("", "capability", "verdict", f"gain{unit}", "95 % interval", *((net,) if priced else ()))
         made.append(table("", head, [_part(part, priced) for part in advice.parts]))
     if advice.factors:
-        made.append(
-            "\n".join(
-                _wrapped(
-                    f"{number}. {each.title}: {each.verdict}. {each.evidence[:1].upper()}{each.evidence[1:]}", "   "
-                )
-                for number, each in enumerate(advice.factors, 1)
-            )
-        )
+        made.append("\n".join(_factors(advice.factors)))
     made += _closing(advice)
     return made + ([f"report: {page}"] if page else [])
+
+
+def _leaks(found: Sequence[Suspicion]) -> Iterable[str]:
+    for each in found:
+        yield _wrapped(f"'{each.column}' ({each.kind}): {each.says}.")
+        yield _wrapped(f"hint: {each.hint}")
+    names = ", ".join(f'"{name}"' for name in dict.fromkeys(each.column for each in found))
+    yield _wrapped(f"If it is as it should be, say so in dayshift.toml: [advise] trusted = [{names}]")
+
+
+def _factors(factors: Iterable[Factor]) -> Iterable[str]:
+    """A line for each; why the evidence is not enough is said once."""
+    told: set[str] = set()
+    for number, each in enumerate(factors, 1):
+        said, mark, why = each.evidence.partition(f"{say.NOT_ENOUGH}: ")
+        if mark:
+            end = ")" if said.endswith("(") else ""
+            reasons = why.removesuffix(end).split("; ")
+            fresh = [reason for reason in reasons if reason not in told]
+            told |= set(reasons)
+            said += f"{mark}{'; '.join(fresh)}{end}" if fresh else f"{say.NOT_ENOUGH}, as above{end}"
+        yield _wrapped(f"{number}. {each.title}: {each.verdict}. {said[:1].upper()}{said[1:]}.", "   ")
 
 
 def _part(part: Part, priced: bool) -> list[object]:
@@ -68,7 +87,7 @@ def _mark(verdict: str) -> str:
 
 def _closing(advice: Advice) -> list[Table | str]:
     lines = [_wrapped(f"Design: {advice.design}.")] if advice.design else []
-    lines += [_wrapped(f"{'First' if at == 0 else 'Then'}: {step}.") for at, step in enumerate(advice.path[:3])]
+    lines += [_wrapped(f"{'First' if at == 0 else 'Then'}: {step}.") for at, step in enumerate(advice.path)]
     if advice.skill is not None:
         lines += _skill(advice)
     lines += [_wrapped(f"Note: {note}") for note in (*advice.contradictions[:2], *advice.notes[:3])]
@@ -99,4 +118,6 @@ def _skill(advice: Advice) -> Iterable[str]:
 
 def _wrapped(text: str, indent: str = "  ") -> str:
     width = min(shutil.get_terminal_size((WIDTH, 40)).columns, WIDTH)
-    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    held = _TOGETHER.sub("\u00a0", text)
+    filled = textwrap.fill(held, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return filled.replace("\u00a0", " ")

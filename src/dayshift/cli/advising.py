@@ -31,10 +31,11 @@ def compute(project: Project, now: dt.datetime, *, seconds: float | None, quiet:
     Raises:
         NotReady: the sources or the lake are not ready, or the history holds no question.
     """
-    from dayshift.adviser.history import read_history
+    from dayshift.adviser.history import read_history, require
     from dayshift.adviser.pool import Workers
     from dayshift.adviser.run import AdviseRequest, advise
 
+    require(project.pipeline)
     if not project.lake.last_load:
         _load(project, now, quiet=quiet)
     with _watching(quiet=quiet) as looks, _interruptible() as asked_to_stop:
