@@ -143,6 +143,7 @@ def test_a_calendar_is_replayed_too() -> None:
     noon = frames[0]["hour"] == 12
     assert found.questions.columns == ["card", "as_of"]
     assert frames[0].filter(~noon).equals(frames[1].filter(~noon))
+    assert (found.resolution_us, found.stamps_us) == (DAY_US // 24, 60_000_000)
     name = chosen.columns[0]
     assert (frames[0].filter(noon)[name] > frames[1].filter(noon)[name]).any()
 
@@ -193,5 +194,5 @@ def test_questions_that_are_themselves_known_late_are_told_of() -> None:
     engine = pl.concat(LocalEngine().features(found.pipeline, found.log)).select(found.pipeline.columns)
     assert found.features(Situation("event")).equals(pl.DataFrame([small(column) for column in engine]))
     assert "100% of the questions" in found.notes[0]
-    assert "half after 2 h" in found.notes[0]
+    assert "half of those after 2 h" in found.notes[0]
     assert history().notes == ()

@@ -86,6 +86,18 @@ def test_coarse_stamps_cannot_price_what_they_cannot_tell(resolution: int, open_
     assert all("too coarse" in one.reasons[0] for one in findings if one.name in open_names)
 
 
+@pytest.mark.parametrize("stamps", [1, HOUR_US])
+def test_a_question_on_the_full_hour_has_nothing_fresher_than_it(stamps: int) -> None:
+    """A calendar asks hourly: the last full hour is the question itself, so the event adds nothing, and that is no doubt."""
+    grids = fresher()
+    same = {**grids, "event": grids["hour"]}
+    ladder = freshness_ladder(same, replace(TERMS, resolution_us=stamps, asked_us=HOUR_US))
+    (above,) = (one for one in ladder.extra if one.name == "freshness.event_over_hour")
+    assert (above.verdict, above.reasons) == (NOT_NEEDED, ())
+    rest = freshness_ladder(same, replace(TERMS, resolution_us=DAY_US, asked_us=HOUR_US))
+    assert {rung.finding.verdict for rung in rest.rungs if rung.finding and rung.level != "none"} == {UNDECIDED}
+
+
 def test_levels_that_were_not_replayed_are_left_out() -> None:
     """Stopped early: rungs that exist are judged; without any there are reasons."""
     some = freshness_ladder({name: one for name, one in fresher().items() if name in {"midnight", "event"}}, TERMS)

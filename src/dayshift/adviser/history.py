@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dayshift.adviser.evidence import FRESHNESS
 from dayshift.adviser.small import small
-from dayshift.definition import Label, Pipeline
+from dayshift.definition import Calendar, Label, Pipeline
 from dayshift.definition.fingerprint import features_fingerprint, label_fingerprint
 from dayshift.definition.metric import Metric
 from dayshift.diagnostics import DefinitionError, NotReady, UsageError
@@ -79,6 +79,7 @@ class History:
         longest_window_us: how far back the widest window reaches, None for the whole past; 0 without windows.
         by: the columns that the metric counts by.
         resolution_us: the coarsest unit (day, hour, ... microsecond) of which all times of questions are multiples.
+        stamps_us: the same of the events of the source that asks; another unit only where a calendar asks.
         reasons: why this history cannot settle all that is asked of it.
         notes: what its reader should know of it.
     """
@@ -99,6 +100,7 @@ class History:
         self.label, self._ripe_at = _answers(self, LocalEngine(threads))
         self.longest_window_us = _longest(pipeline)
         self.resolution_us = _resolution(self.as_of)
+        self.stamps_us = _stamps(self)
         self.by: Mapping[str, pl.Series] = _by(self)
         self._rows = self.asof.row_features(small)
         self.asof.asked = self.questions
@@ -250,6 +252,14 @@ def _resolution(times: Int64) -> int:
     return next(unit for unit in RESOLUTIONS if not (times % unit).any())
 
 
+def _stamps(history: History) -> int:
+    asks = history.pipeline.predict
+    if not isinstance(asks, Calendar):
+        return history.resolution_us
+    times = read(history.log, asks.source, [asks.source.time]).select(pl.col(asks.source.time).to_physical())
+    return _resolution(times.collect(engine="streaming").to_series().to_numpy())
+
+
 def _by(history: History) -> dict[str, pl.Series]:
     name = history.metric.by
     if name is None or name in history.questions.columns:
@@ -273,9 +283,9 @@ def _notes(history: History) -> tuple[str, ...]:
     share = float((late > 0).mean()) if late.size else 0.0
     if share < LATE:
         return ()
-    lags = [_length(int(np.quantile(late, q))) for q in (0.5, 0.99)]
+    lags = [_length(int(np.quantile(late[late > 0], q))) for q in (0.5, 0.99)]
     said = f"{share:.0%} of the questions were themselves known only after they were asked"
-    return (f"{said} (half after {lags[0]}, 99 % after {lags[1]}): nobody could have answered them before",)
+    return (f"{said} (half of those after {lags[0]}, 99 % after {lags[1]}): nobody could have answered them before",)
 
 
 def _length(us: int) -> str:

@@ -30,7 +30,8 @@ class LadderTerms:
     """What a ladder is judged by: the weeks' beginnings, the smallest gain that matters, and what may forbid a verdict.
 
     `second` holds the grids of a second family by the same levels. `resolution_us` is the coarsest unit that every event
-    time is a multiple of.
+    time is a multiple of, `asked_us` that of a calendar's questions (0 where events ask): a question on the full hour can
+    have nothing fresher than the full hour, whatever the stamps.
     """
 
     starts: Sequence[int]
@@ -39,6 +40,7 @@ class LadderTerms:
     positives_per_week: npt.ArrayLike | None = None
     resolution_us: int = 1
     second: Mapping[Any, Grids] = field(default_factory=dict)
+    asked_us: int = 0
 
     @property
     def why(self) -> tuple[str, ...]:
@@ -133,7 +135,7 @@ def _fresher(high: str, low: str) -> str:
 
 
 def _too_coarse(unit_us: int, terms: LadderTerms) -> tuple[str, ...]:
-    if not unit_us or terms.resolution_us < unit_us:
+    if not unit_us or terms.resolution_us < unit_us or terms.asked_us >= unit_us:
         return ()
     return (f"event times are whole multiples of {format_duration(terms.resolution_us)}: too coarse for this question",)
 

@@ -24,6 +24,7 @@ from dayshift.adviser.monitoring import MonitoringOptions, monitoring
 from dayshift.adviser.naive import floor_and_means, weekly
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Track
 from dayshift.adviser.verdict import FEWEST_WEEKS, contradictions, finding
+from dayshift.definition import Calendar
 from dayshift.definition.duration import MICROSECONDS, format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -258,7 +259,8 @@ def _terms(work: Replayed, history: History, skill: Skill, second: Mapping[Any, 
         delta=skill.delta,
         reasons=(*history.reasons, *weeks.reasons),
         positives_per_week=_positives(work, history),
-        resolution_us=history.resolution_us,
+        resolution_us=history.stamps_us,
+        asked_us=history.resolution_us if isinstance(history.pipeline.predict, Calendar) else 0,
         second=second,
     )
 
