@@ -175,9 +175,9 @@ class _Build:
             if code in uses:
                 row[at], trees = trees, trees + 1
         self.columns.append(row)
-        return stride, trees, head + self._base(uses, slots)
+        return stride, trees, head + self._head_words(uses, slots)
 
-    def _base(self, uses: set[int], slots: list[Slot]) -> int:
+    def _head_words(self, uses: set[int], slots: list[Slot]) -> int:
         """How many words a column takes in a head."""
         if any(self.plan.spans[slot.span].width == NO_WIDTH for slot in slots):
             return BASE_WORDS
