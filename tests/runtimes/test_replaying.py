@@ -121,7 +121,7 @@ def test_a_topic_is_made_only_when_that_is_asked_for(
     """Else its absence is told with the nearest name."""
     arguments = ["replay", "payments", f"{topic}s", "--brokers", kafka.address, "-C", str(history)]
     (problem,) = asked(capsys, *arguments, code=3)["problems"]
-    assert problem["code"] == "DS331"
+    assert (problem["code"], problem["hint"]) == ("DS331", f"write {topic}, or let --partitions 1 make it")
     assert asked(capsys, *arguments, "--plan", "--partitions", "2")["made"] == [f"{topic}s"]
     assert asked(capsys, *arguments, "--partitions", "2")["messages"] == {"payments": 80}
     assert sorted(values(read(reader(kafka, f"{topic}s"))[0])) == sorted(f"p{n}" for n in range(80))

@@ -213,7 +213,7 @@ def _address(settings: Settings, wish: Wish, topic: str) -> Address:
         )
     shared = found.kafka if found is not None and wish.brokers in (None, found.brokers) else {}
     section = SourceSettings(topic=topic, brokers=brokers, kafka={**shared, **wish.given})
-    return replace(address_of(",".join(wish.sources) or "all", section), outcome="nothing was sent")
+    return replace(address_of(",".join(wish.sources) or "all", section), section="", outcome="nothing was sent")
 
 
 @contextmanager

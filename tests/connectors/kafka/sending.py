@@ -12,7 +12,7 @@ from dayshift.definition.settings import IngestSettings, SourceSettings
 from tests.services import Cluster
 
 SOURCE = Source("payments", time="at", key="id", schema={"id": str})
-QUICK = {"socket.timeout.ms": 5_000}
+QUICK = {"socket.timeout.ms": 10_000}
 
 
 def send(kafka: Cluster, topic: str, values: Iterable[Any], partition: int = 0, **more: Any) -> None:

@@ -40,7 +40,7 @@ _OWN = {
 @dataclass(frozen=True)
 class Address:
     """Where Kafka is and how it is reached; `shown` is what a message may say, `given` are settings of librdkafka,
-    `outcome` is what a failure means for whoever asked."""
+    `outcome` is what a failure means for whoever asked; `section` of dayshift.toml is empty for a command's own."""
 
     source: str
     section: str
@@ -165,11 +165,13 @@ class Link:
                 facts=(said, f"tried {tries} time{'s' * (tries > 1)}", self.address.outcome),
                 hint="start the brokers or correct `brokers`, then run again",
             )
+        section = self.address.section
+        where = f"{section} and {section[:-1]}.kafka]" if section else "--brokers and --set, and at what stands"
         return NotReady(
             "DS334",
             f"Kafka at '{self.address.shown}' refuses source '{self.address.source}'",
             facts=(clean(self.reports.denied or str(error)), self.address.outcome),
-            hint=f"look at {self.address.section} and [sources.{self.address.source}.kafka] in dayshift.toml",
+            hint=f"look at {where} in dayshift.toml",
         )
 
 

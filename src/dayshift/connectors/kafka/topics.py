@@ -40,9 +40,15 @@ def _partitions(link: Link, topics: Sequence[str], retry: Retry) -> dict[str, in
                 "DS331",
                 f"topic '{topic}' of source '{address.source}' does not exist in Kafka at '{address.shown}'",
                 facts=(f"topics there: {shorten(names)}", address.outcome),
-                hint=f'{address.section}\ntopic = "{near}"' if near else "make the topic, or correct `topic`",
+                hint=_remedy(address, near),
             )
     return {topic: len(known[topic].partitions) for topic in topics}
+
+
+def _remedy(address: Address, near: str | None) -> str:
+    if not address.section:
+        return f"{f'write {near}, or ' if near else ''}let --partitions 1 make it"
+    return f'{address.section}\ntopic = "{near}"' if near else "make the topic, or correct `topic`"
 
 
 def _ids(link: Link, topics: Sequence[str], seconds: float) -> dict[str, str]:
