@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -78,6 +79,13 @@ class Page:
         return found
 
 
+def _raised(descriptor: int) -> int:
+    """The same pipe under a number of two digits, so that it can't be 3 or 4, which are the browser's own."""
+    raised = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
+    os.close(descriptor)
+    return raised
+
+
 @contextmanager
 def chromium(profile: Path) -> Iterator[Page]:
     """A browser with a fresh profile, closed at the end; skips where there is none."""
@@ -86,6 +94,7 @@ def chromium(profile: Path) -> Iterator[Page]:
         pytest.skip("no Chromium here; on Debian: apt-get install chromium")
     hear, write = os.pipe()
     read, tell = os.pipe()
+    hear, tell = _raised(hear), _raised(tell)
     options = "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run --remote-debugging-pipe"
     # The browser reads its commands from descriptor 3 and answers on 4.
     command = f'exec "$0" "$@" 3<&{hear} 4>&{tell} {hear}<&- {tell}>&-'

@@ -9,6 +9,7 @@ from dayshift.adviser.evidence import Advice, Growth, Monitoring, Part, Price, S
 from dayshift.exports.advice_quality import Yardstick, figure_of, findings_table
 from dayshift.exports.advice_words import (
     DASH,
+    NBSP,
     dated,
     day,
     days,
@@ -20,10 +21,12 @@ from dayshift.exports.advice_words import (
     paragraph,
     percent,
     plain_interval,
+    rate,
     sentence,
     size,
     stack,
     unfold,
+    vast,
     verdict,
 )
 from dayshift.exports.charts import (
@@ -62,6 +65,9 @@ BREAK_EVEN = (
 )
 Ahead = dict[str, list[tuple[float, ...]]]
 LAWS = (("compounding", "main"), ("linear", "second"))
+MINUTE_US = 60_000_000
+COMPONENTS = {"nightly": "a night", "live": "live, one by one", "memory": "memory of the live state"}
+SHORT = {"nightly": "a night"}
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONITORING_HOW = (
     "Detectors ran over the whole history with thresholds from this history's own calm days; false alarms are counted on calm "
@@ -102,9 +108,9 @@ def volume_part(volume: Volume | None) -> list[Html | str | None]:
         tiles(
             (
                 ("events", number(volume.events, 4), f"in {number(volume.days)} days"),
-                ("mean rate", number(volume.mean_rate), "events/s"),
-                ("busiest hour", number(volume.peak_hour), "events/s"),
-                ("busiest minute", number(volume.peak_minute), "events/s"),
+                ("mean rate", *rate(volume.mean_rate)),
+                ("busiest hour", *rate(volume.peak_hour)),
+                ("busiest minute", *_minute(volume)),
                 ("p99 hour", number(volume.p99_hour_ratio), "times the mean"),
                 ("burstiness", number(volume.burstiness), "1 is even"),
             )
@@ -112,6 +118,12 @@ def volume_part(volume: Volume | None) -> list[Html | str | None]:
         paragraph(said.strip()),
         stack(head, rows, "By source"),
     ]
+
+
+def _minute(volume: Volume) -> tuple[Figure, str]:
+    """The busiest minute, where the times are fine enough to have one."""
+    coarse = (finite(volume.resolution_us) or 0.0) > MINUTE_US
+    return (Figure(DASH), "times are too coarse") if coarse else rate(volume.peak_minute)
 
 
 def _late(late_us: Mapping[str, float] | None) -> str:
@@ -138,7 +150,7 @@ def monitoring_part(monitoring: Monitoring | None, unit: Yardstick) -> list[Html
             "The days by month, and how this was computed",
             MONITORING_HOW,
             _by_month(monitoring),
-            findings_table([monitoring.finding]),
+            findings_table([monitoring.finding], f"The numbers behind it, in {unit.metric} × days a fault"),
         ),
     ]
 
@@ -149,20 +161,30 @@ def _monitoring_says(monitoring: Monitoring) -> str:
     said = []
     if monitoring.detectors:
         said.append(
-            f"Of {len(monitoring.detectors)} alarm rules, {loud} break the budget of {number(monitoring.budget_per_30d)} false "
-            f"alarms in 30 calm days."
+            f"Of {_count(len(monitoring.detectors), 'alarm rule')}, {loud} {'breaks' if loud == 1 else 'break'} the budget of "
+            f"{_count(monitoring.budget_per_30d, 'false alarm')} in 30 calm days."
         )
     chosen = next((one for one in monitoring.detectors if one.chosen), None)
     if chosen is not None:
         said.append(f"The rule to use: {chosen.name} ({chosen.watches}).")
     if finite(monitoring.exposure_days) is not None:
-        said.append(f"Without watching, a fault stays unseen for {number(monitoring.exposure_days, 2)} days longer.")
+        said.append(f"Without watching, a fault stays unseen for {_count(monitoring.exposure_days, 'day', 2)} longer.")
     if monitoring.incidents_a_year is not None:
         low, middle, high = monitoring.incidents_a_year
         said.append(f"Incidents a year: {plain_interval(low, middle, high)}.")
     if monitoring.checks:
         said.append(f"Checks worth switching on: {', '.join(monitoring.checks)}.")
     return " ".join(said) or "Nothing could be measured here."
+
+
+def _count(value: float | None, name: str, digits: int = 3) -> str:
+    """So many of something.
+
+    >>> _count(1, "false alarm"), _count(2.5, "day")
+    ('1 false alarm', '2.5 days')
+    """
+    said = number(value, digits)
+    return f"{said} {name}{'' if said == '1' else 's'}"
 
 
 def _timeline(monitoring: Monitoring) -> Html:
@@ -193,7 +215,7 @@ def _shifts(monitoring: Monitoring, unit: Yardstick) -> Html | str:
         "seen live after",
         "nightly",
         "by weekly accuracy",
-        f"cost, {unit.metric}",
+        f"cost, {unit.metric} × days",
     )
     rows = [
         (
@@ -208,7 +230,19 @@ def _shifts(monitoring: Monitoring, unit: Yardstick) -> Html | str:
         )
         for at, shift in enumerate(monitoring.shifts, 1)
     ]
-    return stack(head, rows, "Shifts that this history really held, numbered as in the timeline") or ""
+    ways = ([one.days_live, one.days_nightly, one.days_weekly_accuracy] for one in monitoring.shifts)
+    unseen = sum(all(finite(way) is None for way in each) for each in ways)
+    shown = stack(head, rows, "Shifts that this history really held, numbered as in the timeline") or Html("")
+    return Html((paragraph(_unseen(unseen, len(rows))) or Html("")).text + shown.text)
+
+
+def _unseen(unseen: int, shifts: int) -> str:
+    if not unseen:
+        return ""
+    which = "The one shift" if shifts == 1 else f"Of {shifts} shifts, {'one' if unseen == 1 else unseen}"
+    return (
+        f"{which} would have been shown by no way of watching; what such shifts cost is counted over their whole span."
+    )
 
 
 def _detectors(monitoring: Monitoring) -> list[Html | None]:
@@ -339,7 +373,10 @@ def team_part(team: Team | None) -> list[Html | str | None]:
     return [
         paragraph(" ".join(said), "meaning"),
         stack(head, options, "What each option asks of this team"),
-        table(("ability", "declared", "found in the repository", "together"), skills, "Declared and found")
+        unfold(
+            "What was declared, and what was found in the repository",
+            table(("ability", "declared", "found in the repository", "together"), skills, "Declared and found"),
+        )
         if skills
         else None,
     ]
@@ -352,7 +389,9 @@ def growth_part(growth: Growth | None, volume: Volume | None) -> list[Html | str
     low, middle, high = growth.monthly
     trend = _trend(low, middle, high)
     full = [_full(one) for one in growth.saturations]
-    caption = "Each day and the mean over seven days, two forecasts with 90 % bands; what one machine carries is dashed"
+    caption = (
+        "Each day and the mean over seven days; two forecasts with 90 % bands; what one machine carries is written"
+    )
     return [
         paragraph(" ".join(part for part in (trend, sentence(growth.spark_evidence)) if part), "meaning"),
         Html(f"<p>A second machine (Spark): {verdict(growth.spark_verdict).text}</p>")
@@ -386,7 +425,9 @@ def _full(one: Saturation) -> tuple[str, ...]:
         ", ".join(f"{law} {percent(share)}" for law, share in within.items()) or DASH
         for within in (one.within_1y, one.within_3y)
     ]
-    return one.component, Figure(f"{number(one.headroom)} ×"), *dates, *chances
+    headroom = finite(one.headroom)
+    room = Figure(DASH if headroom is None else f"{vast(headroom).replace(' ', NBSP)}{NBSP}×")
+    return COMPONENTS.get(one.component, one.component), room, *dates, *chances
 
 
 def _dates(dates: tuple[int | None, int | None, int | None] | None) -> str:
@@ -409,7 +450,7 @@ def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
         return Html("")
     now = _now(history, ahead)
     lines = [
-        (f"{one.component} full", now * headroom)
+        (f"{SHORT.get(one.component, one.component)} full", now * headroom)
         for one in growth.saturations
         if (headroom := finite(one.headroom)) and headroom > 0
     ]
@@ -468,15 +509,22 @@ def _capacity(growth: Growth) -> Html | None:
     if one is None:
         return None
     rows = [
-        ("nightly features", plain_interval(*_ordered(one.nightly_events_s), "events/s")),
-        ("live features", plain_interval(*_ordered(one.live_events_s), "events/s")),
-        ("scoring", plain_interval(*_ordered(one.score_events_s), "events/s")),
+        ("a night: features and scores of many events at once", _speed(one.nightly_events_s)),
+        ("live: features and scores, event by event", _speed(one.live_events_s)),
+        ("of it the model alone, row by row", _speed(one.score_events_s)),
+        ("features of a micro-batch", _speed(one.micro_batch_events_s)),
+        ("the model alone, many rows at once", _speed(one.bulk_score_events_s)),
         ("state of an entity", size(one.bytes_per_entity)),
         ("entities", number(one.entities)),
         ("memory", size(one.memory_bytes)),
         ("cores", number(one.cores)),
     ]
-    return table(("measured on this machine", "rate or size [smallest, largest draw]"), rows, "Capacity")
+    known = [row for row in rows if row[1] != DASH]
+    return table(("measured on this machine", "rate or size [smallest, largest draw]"), known, "Capacity")
+
+
+def _speed(three: tuple[float, float, float] | None) -> Figure:
+    return plain_interval(*_ordered(three), "events a CPU second") if three and any(three) else Figure(DASH)
 
 
 def _ordered(three: tuple[float, float, float]) -> tuple[float | None, float | None, float | None]:
@@ -489,7 +537,7 @@ def _season(growth: Growth) -> Html | None:
     if len(growth.season) != len(WEEKDAYS):
         return None
     rows = [
-        (name, _share(known) if (known := finite(share)) is not None else DASH)
+        (name, Figure(_share(known - 1) if (known := finite(share)) is not None else DASH))
         for name, share in zip(WEEKDAYS, growth.season, strict=True)
     ]
     return table(("weekday", "against the mean"), rows, "The week's shape")

@@ -28,6 +28,7 @@ from dayshift.exports.charts import (
     Layer,
     Line,
     Moment,
+    Note,
     Row,
     Whisker,
     Zone,
@@ -39,11 +40,13 @@ from dayshift.exports.page import Figure, Html, table
 from dayshift.exports.scales import Axis, finite
 
 LEVELS = {
-    "none": "no history at all",
+    "none": "no windows at all",
     "midnight": "as of last midnight",
     "hour": "as of the last full hour",
     "event": "as of the event",
 }
+FAR = 4.0
+"""A half-life beyond so many times the age that models were followed to is not worth a number."""
 FRESH_HOW = (
     "The same rows and the same model were replayed with features as they stood at each moment; training and scoring used "
     "the same freshness. A gain is the mean of paired weekly differences, its interval a 95 % t interval over weeks."
@@ -171,9 +174,8 @@ def naive_part(skill: Skill | None) -> list[Html | str | None]:
         else (" It beats every naive baseline that was tried." if skill.beats else "")
     )
     rows = [finding_row(name, finding) for name, finding in skill.beats.items()]
-    chart = intervals(
-        "naive", "The model beside naive predictions", rows, f"model's {unit.gain} over each", skill.delta
-    )
+    own = max((finite(finding.delta) or 0.0 for finding in skill.beats.values()), default=0.0)
+    chart = intervals("naive", "The model beside naive predictions", rows, f"model's {unit.gain} over each", own)
     values = [("the model, refitted weekly", score(skill.value)), ("best constant", score(skill.floor))]
     values += [(name, score(value)) for name, value in skill.naive.items()]
     return [
@@ -183,6 +185,28 @@ def naive_part(skill: Skill | None) -> list[Html | str | None]:
         _matters(skill),
         unfold("How this was computed", findings_table(list(skill.beats.values()))),
     ]
+
+
+def naive_warning(skill: Skill | None) -> Html:
+    """What must be read before any gain: a naive prediction that is as good as the model, or better."""
+    if skill is None:
+        return Html("")
+    worse = [name for name, finding in skill.beats.items() if _beaten(finding)]
+    open_ = [name for name, finding in skill.beats.items() if finding.verdict != "needed" and name not in worse]
+    if not worse and not open_:
+        return Html("")
+    title = "A naive prediction beats the model" if worse else "The model is not shown to beat a naive prediction"
+    told = ", ".join(f"{name!r} reaches {score(skill.naive.get(name))}" for name in (*worse, *open_))
+    said = (
+        f"In {skill.metric} {told}; the model reaches {score(skill.value)}. Use the naive prediction, or better features, before "
+        "anything below: gains of a model that is not worth its place are worth nothing."
+    )
+    return Html(f'<div class="banner"><p><strong>{title}</strong></p><p>{escape(said)}</p></div>')
+
+
+def _beaten(finding: Finding) -> bool:
+    high = finite(finding.gain.high) if finding.gain else None
+    return high is not None and high < 0
 
 
 def _matters(skill: Skill) -> Html | None:
@@ -206,17 +230,19 @@ def ladder_part(ladder: Ladder | None, unit: Yardstick, labels: bool = False) ->
     name, what = ("labels", "labels") if labels else ("freshness", "features")
     title = "What faster labels are worth" if labels else "What fresher features are worth"
     rows = [_rung(rung, ladder.foot, labels) for rung in ladder.rungs]
-    rows += [finding_row(finding.title or finding.name, finding) for finding in ladder.extra]
     foot = f"{what} {level_name(ladder.foot, labels)}"
     chart = intervals(name, title, rows, f"{unit.gain} over {foot}", _delta(ladder, unit))
     caption = f"Gain over {foot}, 95 % intervals over weeks; the band is too small to matter"
     findings = [rung.finding for rung in ladder.rungs if rung.finding is not None] + list(ladder.extra)
     best = _best(ladder)
+    beside = [finding_row(finding.title or finding.name, finding) for finding in ladder.extra]
+    apart = intervals(f"{name}-beside", "Other comparisons", beside, unit.gain, _delta(ladder, unit))
     values = [(level_name(rung.level, labels), score(rung.value)) for rung in ladder.rungs]
     return [
         heading(title, verdict(best.verdict) if best else None),
         paragraph(_ladder_says(ladder, unit, labels), "meaning"),
         figure_of(chart, caption),
+        figure_of(apart, "Other comparisons, each over what its own name says; 95 % intervals over weeks"),
         listed(ladder.reasons),
         unfold(
             "How this was computed",
@@ -232,9 +258,11 @@ def ladder_part(ladder: Ladder | None, unit: Yardstick, labels: bool = False) ->
 def level_name(level: str, labels: bool) -> str:
     """A level as people say it.
 
-    >>> level_name("hour", labels=False), level_name("1d", labels=True)
-    ('as of the last full hour', 'after 1d')
+    >>> level_name("hour", labels=False), level_name("1d", labels=True), level_name("0s", labels=True)
+    ('as of the last full hour', 'after 1d', 'at once')
     """
+    if labels and level == "0s":
+        return "at once"
     if labels:
         return f"after {level}" if level[:1].isdigit() else level
     return LEVELS.get(level, level)
@@ -297,7 +325,8 @@ def cadence_part(cadence: Cadence | None, unit: Yardstick) -> list[Html | str | 
     ]
     split = [finding for finding in (cadence.against_never, cadence.more_data, cadence.decay) if finding is not None]
     return [
-        heading("Quality against cadence", verdict(cadence.finding.verdict)),
+        heading("Quality against cadence"),
+        _both(cadence, unit),
         paragraph(_cadence_says(cadence), "meaning"),
         figure_of(
             _cadence_chart(cadence, unit),
@@ -310,6 +339,17 @@ def cadence_part(cadence: Cadence | None, unit: Yardstick) -> list[Html | str | 
         *ageing_part(cadence.ageing, unit),
         *_single_start(cadence, unit),
     ]
+
+
+def _both(cadence: Cadence, unit: Yardstick) -> Html | None:
+    """Retraining at all and retraining by a calendar are two questions with two answers."""
+    asked = (("Retraining at all", cadence.against_never), ("Automatic retraining", cadence.finding))
+    rows = [
+        (name, verdict(finding.verdict), finding.title or finding.name, gain_text(finding.gain))
+        for name, finding in asked
+        if finding is not None
+    ]
+    return stack(("question", "verdict", "compared", f"gain in {unit.metric}"), rows, "Two questions, two answers")
 
 
 def _split_part(split: Sequence[Finding], unit: Yardstick) -> list[Html | None]:
@@ -335,7 +375,8 @@ def _cadence_says(cadence: Cadence) -> str:
         said.append(f"The knee is at '{cadence.knee}': by {more} nothing is shown to be gained.")
     if not said:
         said.append("No cadence is shown to suffice or to be too lazy yet.")
-    said.append(meaning(cadence.finding))
+    told = meaning(cadence.finding)
+    said.append(told.replace("It is", "Automatic retraining is", 1).replace("; it is", "; automatic retraining is", 1))
     hand = finite(cadence.hand_weeks)
     if hand:
         said.append(f"A person is taken to retrain {weeks(hand)} by hand.")
@@ -366,9 +407,11 @@ def _cadence_chart(cadence: Cadence, unit: Yardstick) -> Html:
     knee = next((x for x, point in placed if point.name == cadence.knee), None)
     if knee is not None and any(x == knee for x, _, _ in whiskers):
         layers.append(Moment(knee, "knee"))
-    names = tuple((x, _tick(point)) for x, point in placed if _on_calendar(point))
+    names = tuple((x, _tick(point)) for x, point in placed)
     last = max((x for x, _ in placed), default=1.0)
-    along = Axis("retrained · fits a year · CPU s a year", -0.5, last + 0.5, "named", names=names)
+    along = Axis(
+        "retrained (w: every so many weeks) · fits a year · CPU s a year", -0.5, last + 0.5, "named", names=names
+    )
     up = Axis(unit.quality, min(edges), max(edges), turned=not unit.larger).padded(0.1)
     says = "; ".join(
         f"{point.name}: {score(made.y)} [{score(min(made.low, made.high))}, {score(max(made.low, made.high))}], "
@@ -384,34 +427,24 @@ def _on_calendar(point: CadencePoint) -> bool:
 
 def _tick(point: CadencePoint) -> str:
     known = finite(point.weeks)
-    if point.name.startswith("never") or known is None:
+    if not _on_calendar(point):
+        short = ""
+    elif point.name.startswith("never") or known is None:
         short = "never"
     else:
-        short = "daily" if abs(known - 1 / 7) < 0.01 else f"{number(known)} wk"
-    return f"{short}\n{number(point.fits_a_year)}\n{number(point.cpu_s_a_year, 2)}"
+        short = "daily" if abs(known - 1 / 7) < 0.01 else f"{number(known)}w"
+    return f"{short}\n{number(point.fits_a_year, 2)}\n{number(point.cpu_s_a_year, 2)}"
 
 
 def _placed(points: Sequence[CadencePoint]) -> list[tuple[float, CadencePoint]]:
-    """Where each cadence stands: calendars side by side, laziest first; others between them, by their fits a year."""
+    """Where each cadence stands: calendars side by side, laziest first, and others after them, with room for their names."""
     calendar = sorted(
         (point for point in points if _on_calendar(point)),
         key=lambda point: -math.inf if point.name.startswith("never") else -(finite(point.weeks) or 0.0),
     )
-    fits = [math.log(max(finite(point.fits_a_year) or 0.0, 0.5)) for point in calendar]
-    placed: list[tuple[float, CadencePoint]] = [(float(at), point) for at, point in enumerate(calendar)]
     rest = [point for point in points if not _on_calendar(point)]
-    for at, point in enumerate(rest):
-        here = math.log(max(finite(point.fits_a_year) or 0.0, 0.5))
-        after = next((i for i, known in enumerate(fits) if known >= here), None)
-        if after is None or not fits:
-            placed.append((len(calendar) + at - 0.5 if calendar else float(at), point))
-        elif after == 0:
-            placed.append((-0.25, point))
-        else:
-            span = fits[after] - fits[after - 1]
-            share = min(max((here - fits[after - 1]) / span, 0.25), 0.75) if span > 0 else 0.5
-            placed.append((after - 1 + share, point))
-    return placed
+    placed: list[tuple[float, CadencePoint]] = [(float(at), point) for at, point in enumerate(calendar)]
+    return placed + [(len(calendar) + 1.1 * at, point) for at, point in enumerate(rest)]
 
 
 def _whisker(x: float, point: CadencePoint, weekly: float | None, unit: Yardstick) -> Whisker | None:
@@ -435,16 +468,17 @@ def ageing_part(ageing: Ageing | None, unit: Yardstick) -> list[Html | str | Non
         return []
     band = points_of(zip(ageing.ages, ageing.lows, ageing.highs, strict=False))
     line = points_of(zip(ageing.ages, ageing.values, strict=False))
-    head = ("age in weeks", unit.metric, "95 % interval")
+    head = ("age in weeks", unit.metric, "95 % interval, beside the fresh model")
     numbers = [
-        (number(age), score(value), Figure(f"[{score(low)},{NBSP}{score(high)}]"))
+        (number(age), score(value), Figure(DASH if low == high else f"[{score(low)},{NBSP}{score(high)}]"))
         for age, value, low, high in zip(ageing.ages, ageing.values, ageing.lows, ageing.highs, strict=False)
     ]
     return [
         heading("How a model ages"),
         paragraph(_ageing_says(ageing), "meaning"),
         figure_of(
-            _ageing_chart(line, band, unit), "The metric by the model's age, mean over all fits, with its 95 % band"
+            _ageing_chart(line, band, unit, ageing),
+            "The metric by the model's age, mean over all fits; the band is the 95 % interval of what is lost to a fresh model",
         ),
         unfold("The numbers, and how this was computed", AGE_HOW, table(head, numbers, "By age") if numbers else None),
     ]
@@ -455,12 +489,31 @@ def _ageing_says(ageing: Ageing) -> str:
     if half is not None:
         edges = f" [{number(low)}, {number(high) if high is not None else 'no upper end'}]" if low is not None else ""
         return f"A model left alone loses half of its skill in {number(half)} weeks{edges}."
+    followed = max((known for age in ageing.ages if (known := finite(age))), default=0.0)
+    if low is not None and low > FAR * followed > 0:
+        return (
+            f"No fading is shown: if skill fades at all, half of it lasts more than {FAR:g} times as long as the "
+            f"{number(followed)} weeks that models were followed."
+        )
     if low is not None:
         return f"No fading is shown: if skill fades at all, half of it lasts longer than {number(low)} weeks."
     return "Whether a model fades could not be measured."
 
 
-def _ageing_chart(line: list[tuple[float, ...]], band: list[tuple[float, ...]], unit: Yardstick) -> Html:
+def _half_life(ageing: Ageing, last: float) -> list[Layer]:
+    """Where half of the skill is gone: a line where the plot reaches it, else words."""
+    half = finite(ageing.half_life_weeks)
+    if half is None:
+        return []
+    if half <= last:
+        return [Moment(half, "half-life")]
+    edges = "" if finite(ageing.low_weeks) is None else f" [{number(ageing.low_weeks)}, {number(ageing.high_weeks)}]"
+    return [Note(f"half-life: {number(half)} weeks{edges} →")]
+
+
+def _ageing_chart(
+    line: list[tuple[float, ...]], band: list[tuple[float, ...]], unit: Yardstick, ageing: Ageing
+) -> Html:
     if len(line) < 2:
         return Html("")
     edges = [value for point in (*line, *band) for value in point[1:]]
@@ -468,9 +521,10 @@ def _ageing_chart(line: list[tuple[float, ...]], band: list[tuple[float, ...]], 
     along = along if along.high > along.low else along.padded()
     up = Axis(unit.quality, min(edges), max(edges), turned=not unit.larger).padded(0.15)
     layers: list[Layer] = [Line([(x, y) for x, y in line]), *(Whisker(x, y, y, y) for x, y in line)]
+    layers += _half_life(ageing, line[-1][0])
     if len(band) > 1:
         layers.insert(0, Band([(x, low, high) for x, low, high in band]))
-    says = "; ".join(f"{number(x)} weeks: {score(y)}" for x, y in line)
+    says = "; ".join(f"{number(x)} weeks: {score(y)}" for x, y in line) + f". {_ageing_says(ageing).rstrip('.')}"
     return plot("ageing", "The model's ageing", f"{unit.quality}. {says}.", (along, up), layers, 260)
 
 

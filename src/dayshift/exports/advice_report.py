@@ -18,21 +18,26 @@ from dayshift.exports.advice_quality import (
     figure_of,
     ladder_part,
     naive_part,
+    naive_warning,
     yardstick,
 )
 from dayshift.exports.advice_words import (
     day,
     definitions,
     gain_text,
+    length,
     listed,
     paragraph,
     sentence,
+    soft,
     stack,
+    typeset,
     unfold,
     verdict,
 )
 from dayshift.exports.charts import Row, intervals
 from dayshift.exports.page import Html, page, section
+from dayshift.exports.scales import finite
 
 STYLES = ("charts.css", "advice.css")
 LIMITS = (
@@ -52,6 +57,16 @@ FACTORS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
+HOW = {
+    "weeks": "weeks judged",
+    "first_week": "first week judged",
+    "lead_in_days": "days left out at the start",
+    "window_days": "days of a sliding training window",
+    "train_rows": "rows a model learns from",
+    "evaluation_rows": "rows a model is judged on",
+    "fit_cpu_s": "CPU time of all fits",
+    "seconds": "time of the whole advice",
+}
 SHORT = {
     "verdict": "Verdict",
     "design": "Design and path",
@@ -92,6 +107,8 @@ def advice_html(advice: Advice) -> str:
         lead,
         _unfinished(advice),
         _headline(advice),
+        _not_yet(advice),
+        naive_warning(advice.skill),
         _contents(body),
         *(part for _, _, part in body),
         styles=STYLES,
@@ -120,6 +137,15 @@ def _unfinished(advice: Advice) -> Html:
 
 def _headline(advice: Advice) -> Html:
     return paragraph(advice.headline, "lead") or Html("")
+
+
+def _not_yet(advice: Advice) -> Html:
+    """Why nothing could be replayed, and when it can be."""
+    if not advice.reasons and not advice.come_back:
+        return Html("")
+    back = paragraph(f"Come back on {advice.come_back}." if advice.come_back else "")
+    told = (listed(advice.reasons) or Html("")).text + (back.text if back else "")
+    return Html(f'<div class="banner"><p><strong>Not enough evidence yet</strong></p>{told}</div>')
 
 
 def _contents(body: Sequence[tuple[str, str, Html]]) -> Html:
@@ -183,14 +209,27 @@ def _opening(factor: Factor | None) -> list[Html | None]:
 
 def _gains(advice: Advice, unit: Yardstick) -> Html | None:
     rows = [
-        Row(part.name, part.gain.low, part.gain.mean, part.gain.high, gain_text(part.gain), part.verdict)
+        Row(_starred(part, unit), part.gain.low, part.gain.mean, part.gain.high, gain_text(part.gain), part.verdict)
         for part in advice.parts
         if part.gain is not None
     ]
     chart = intervals("parts", "What each capability would gain", rows, unit.gain, unit.delta)
-    return figure_of(
-        chart, f"What each capability would gain in {unit.metric}; 95 % intervals. The band is too small to matter"
+    star = (
+        " * judged together with another capability: see its evidence."
+        if any(row.name.endswith(" *") for row in rows)
+        else ""
     )
+    return figure_of(
+        chart,
+        f"What each capability would gain in {unit.metric}; 95 % intervals. The band is too small to matter.{star}",
+    )
+
+
+def _starred(part: Part, unit: Yardstick) -> str:
+    """The name, marked where the interval alone would have given another verdict."""
+    low = finite(part.gain.low) if part.gain else None
+    alone = low is not None and unit.delta is not None and low >= unit.delta
+    return f"{part.name} *" if alone and part.verdict != "needed" else part.name
 
 
 def _parts(parts: Sequence[Part]) -> Html | None:
@@ -198,7 +237,7 @@ def _parts(parts: Sequence[Part]) -> Html | None:
         (
             Html(escape(part.name) + _tags(part)),
             verdict(part.verdict),
-            Html(f"{escape(sentence(part.evidence))}{_change(part.changes, part.evidence)}"),
+            Html(f"{soft(typeset(sentence(part.evidence)))}{_change(part.changes, part.evidence)}"),
         )
         for part in parts
     ]
@@ -217,12 +256,16 @@ def _tags(part: Part) -> str:
 
 
 def _change(changes: str, evidence: str) -> str:
-    return f"<small>Would change it: {escape(changes)}</small>" if changes and changes not in evidence else ""
+    return f"<small>Would change it: {soft(typeset(changes))}</small>" if changes and changes not in evidence else ""
 
 
 def _factors(factors: Sequence[Factor]) -> Html | None:
     rows = [
-        (one.title, verdict(one.verdict), Html(f"{escape(sentence(one.evidence))}{_change(one.changes, one.evidence)}"))
+        (
+            one.title,
+            verdict(one.verdict),
+            Html(f"{soft(typeset(sentence(one.evidence)))}{_change(one.changes, one.evidence)}"),
+        )
         for one in factors
     ]
     return stack(("factor", "verdict", "evidence"), rows, "Each by its own evidence; no score, no weights", boxed=True)
@@ -231,13 +274,23 @@ def _factors(factors: Sequence[Factor]) -> Html | None:
 def _design(advice: Advice) -> list[Html | str | None]:
     if not advice.design and not advice.path:
         return []
-    steps = "".join(f"<li>{escape(sentence(step))}</li>" for step in advice.path)
+    steps = "".join(f"<li>{soft(typeset(sentence(step)))}</li>" for step in advice.path)
     path = Html(f'<h3>What to switch on, in this order</h3><ol class="path">{steps}</ol>') if steps else None
     return [paragraph(sentence(advice.design), "meaning"), path]
 
 
+def _told(name: str, value: object) -> object:
+    """Times as days and lengths with their unit; the rest as it is."""
+    if name == "first_week":
+        return day(value)
+    known = finite(value)
+    return str(length(known * 1e6)) if known is not None and name in ("seconds", "fit_cpu_s") else value
+
+
 def _how(advice: Advice) -> Html | None:
-    facts = definitions({name: value for name, value in advice.how.items() if name != "currency"})
+    facts = definitions(
+        {HOW.get(name, name): _told(name, value) for name, value in advice.how.items() if name != "currency"}
+    )
     text = (
         "The pipeline's history was replayed week by week. A model could use only what was known at its fit; a first stretch "
         "is left out, because there a longer history looks like a fresher model. Verdicts: needed if the interval's lower end "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -16,7 +17,55 @@ from dayshift.exports.scales import EARLIEST_US, LATEST_US, finite
 DASH = "–"
 NBSP = "\u00a0"
 """Keeps an interval and a unit together; browsers find it as a space."""
+MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+VAST = re.compile(r"\b(\d{1,3}(?:,\d{3})+)(?= times\b)")
+IDENTIFIER = re.compile(r"\w{17,}")
 UNITS = (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000))
+
+
+def typeset(text: str) -> str:
+    """A sentence as it is printed: a true minus before a number, and no more digits of a vast multiple than anybody needs.
+
+    >>> typeset("-0.002 [-0.1, +0.1] since 2014-01-02"), typeset("carries 4,448,183 times the need")
+    ('−0.002 [−0.1, +0.1] since 2014-01-02', 'carries 4.4 million times the need')
+    """
+    return VAST.sub(lambda found: vast(float(found[1].replace(",", ""))), MINUS.sub("−", text))
+
+
+def vast(value: float) -> str:
+    """A multiple in the digits that are worth reading.
+
+    >>> vast(3.14159), vast(46_209.3), vast(153_795_568.2), vast(2.5e9)
+    ('3.14', '46,000', '150 million', '2.5 billion')
+    """
+    for many, word in ((1e9, "billion"), (1e6, "million")):
+        if value >= many:
+            return f"{number(value / many, 2) if value < 100 * many else number(round(value / many, -1))} {word}"
+    return str(number(value if value < 1000 else round(value, 1 - math.floor(math.log10(value)))))
+
+
+def soft(text: str) -> str:
+    """Escaped text whose long identifiers may break after an underscore.
+
+    >>> soft("mean_delay_by_origin_1d < 3")
+    'mean_<wbr>delay_<wbr>by_<wbr>origin_<wbr>1d &lt; 3'
+    """
+    return IDENTIFIER.sub(lambda found: found[0].replace("_", "_<wbr>"), escape(text))
+
+
+def rate(per_second: Any) -> tuple[Figure, str]:
+    """A rate in the unit in which it is a number that people can imagine.
+
+    >>> rate(2771.0), rate(0.0315), rate(0.00111), rate(0.0)
+    (('2,771', 'events/s'), ('1.89', 'events a minute'), ('4', 'events an hour'), ('0', 'events/s'))
+    """
+    known = finite(per_second)
+    if known:
+        for many, unit in ((1.0, "events/s"), (60.0, "events a minute"), (3600.0, "events an hour")):
+            if known * many >= 0.995:
+                return number(known * many), unit
+        return number(known * 86_400.0), "events a day"
+    return number(known), "events/s"
 
 
 def number(value: Any, digits: int = 3) -> Figure:
@@ -75,6 +124,20 @@ def decimals_for(*widths: Any) -> int:
     return 3 if not known else min(max(1 - math.floor(math.log10(max(known))), 0), 6)
 
 
+def gain_decimals(low: Any, mean: Any, high: Any) -> int:
+    """How many decimals a difference is written with: those that its interval deserves, and no fewer than the sentences of
+    the advice give it.
+
+    >>> gain_decimals(0.0161, 0.0263, 0.0364), gain_decimals(0.227, 0.240, 0.254), gain_decimals(-50.0, 120.0, 300.0)
+    (4, 3, 0)
+    """
+    known = [value for value in (finite(low), finite(mean), finite(high)) if value is not None]
+    middle = finite(mean)
+    half = [abs(value - middle) for value in known] if middle is not None and len(known) > 1 else known
+    fine = 0 if not known or max(map(abs, known)) >= 1 else 4 if middle is not None and abs(middle) < 0.1 else 3
+    return max(decimals_for(*half), fine)
+
+
 def interval(low: Any, mean: Any, high: Any) -> Figure:
     """A difference with its interval.
 
@@ -84,9 +147,8 @@ def interval(low: Any, mean: Any, high: Any) -> Figure:
     middle, edges = finite(mean), [finite(low), finite(high)]
     if middle is None:
         return Figure(DASH)
-    half = [abs(edge - middle) for edge in edges if edge is not None]
-    decimals = decimals_for(*(half or [middle]))
-    if not half:
+    decimals = gain_decimals(low, middle, high)
+    if all(edge is None for edge in edges):
         return signed(middle, decimals)
     return Figure(f"{signed(middle, decimals)} [{signed(low, decimals)},{NBSP}{signed(high, decimals)}]")
 
@@ -188,6 +250,7 @@ def weeks(value: Any) -> str:
     return "daily" if abs(known - 1 / 7) < 0.01 else f"every {number(known)} weeks"
 
 
+WORDS = {"mlops": "MLOps"}
 _SIGNS = {
     "disc": '<circle class="full" cx="8" cy="8" r="6.5"/><path class="sign" d="M4.8 8.3l2.2 2.2 4.2-4.6"/>',
     "ring": '<circle cx="8" cy="8" r="6.2"/><path d="M5 8h6"/>',
@@ -201,18 +264,19 @@ def verdict(word: str) -> Html:
         return Html(DASH)
     sign = _SIGNS.get(shape_of(word), "")
     icon = f'<svg class="mark" viewBox="0 0 16 16" aria-hidden="true" focusable="false">{sign}</svg>'
-    return Html(f'<span class="verdict {style_of(word)}">{icon}{escape(word)}</span>')
+    return Html(f'<span class="verdict {style_of(word)}">{icon}{escape(WORDS.get(word, word))}</span>')
 
 
 def listed(items: Iterable[str], kind: str = "ul") -> Html | None:
     """A list of sentences, nothing if there are none."""
-    made = "".join(f"<li>{escape(str(item))}</li>" for item in items if item)
+    made = "".join(f"<li>{soft(typeset(str(item)))}</li>" for item in items if item)
     return Html(f"<{kind}>{made}</{kind}>") if made else None
 
 
 def paragraph(text: str, style: str = "") -> Html | None:
     """A sentence of its own class, nothing if it is empty."""
-    return Html(f'<p class="{style}">{escape(text)}</p>' if style else f"<p>{escape(text)}</p>") if text else None
+    inside = soft(typeset(text))
+    return Html(f'<p class="{style}">{inside}</p>' if style else f"<p>{inside}</p>") if text else None
 
 
 def heading(text: str, mark: Html | None = None) -> Html:
@@ -222,7 +286,7 @@ def heading(text: str, mark: Html | None = None) -> Html:
 
 def definitions(pairs: Mapping[str, object]) -> Html | None:
     """Names and values as a list; nested ones are flattened by a colon."""
-    made = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in _flat(pairs))
+    made = "".join(f"<dt>{escape(name)}</dt><dd>{soft(typeset(text))}</dd>" for name, text in _flat(pairs))
     return Html(f"<dl>{made}</dl>") if made else None
 
 
@@ -277,7 +341,7 @@ def stack(
         for name, right in zip(head, numeric, strict=True)
     )
     body = "".join(
-        f'<tr role="row"><th scope="row" role="rowheader">{show(row[0])}</th>'
+        f'<tr role="row"><th scope="row" role="rowheader">{_shown(row[0])}</th>'
         + "".join(_stacked(name, cell) for name, cell in zip(head[1:], row[1:], strict=True))
         + "</tr>"
         for row in rows
@@ -288,8 +352,12 @@ def stack(
     )
 
 
+def _shown(cell: str | bool | Html) -> str:
+    return soft(typeset(cell)) if isinstance(cell, str) and not isinstance(cell, Figure) else show(cell)
+
+
 def _stacked(name: str, cell: str | bool | Html) -> str:
-    text = show(cell)
+    text = _shown(cell)
     plain = name in ("", "verdict", "evidence")
     style = (
         "number"
@@ -309,7 +377,7 @@ def meaning(finding: Finding | None) -> str:
     if finding is None or finding.gain is None:
         return " ".join(finding.reasons) if finding else ""
     low, high = finite(finding.gain.low), finite(finding.gain.high)
-    decimals = decimals_for((high - low) / 2 if low is not None and high is not None else None)
+    decimals = gain_decimals(low, finding.gain.mean, high)
     if finding.verdict == "needed":
         return f"It is needed as long as gains of {signed(low, decimals)} matter."
     if finding.verdict == "not needed":

@@ -215,10 +215,21 @@ def _lines(row: Row, width: int) -> list[str]:
     """A row's name, in lines that fit; on a phone its text is a further line where it does not fit beside the name."""
     phone = width < WIDE / 2
     most = int((width - 12 if phone else 250) / text_width("x"))
-    lines = wrap(row.name, most) or [""]
+    lines = wrapped(row.name, most)
     if phone and text_width(lines[-1]) + text_width(row.says) + 20 > width:
         lines.append(row.says)
     return lines
+
+
+def wrapped(name: str, most: int) -> list[str]:
+    """A name in lines of at most so many letters; an identifier that is longer breaks after an underscore.
+
+    >>> wrapped("mean_delay_by_carrier_7d is null", 20)
+    ['mean_delay_by_', 'carrier_7d is null']
+    """
+    words = [word.replace("_", "_ ") if len(word) > most else word for word in name.split()]
+    joined = [line.replace("_ ", "_") for line in wrap(" ".join(words), most)]
+    return joined or [""]
 
 
 def _behind(
@@ -406,12 +417,13 @@ def _names(layers: Sequence[Layer], across: Scale, upward: Scale) -> str:
             continue
         wide = text_width(name, 12)
         style = "name" if isinstance(layer, Whisker) else "note"
-        for x, y in _places(layer, wide, across, upward):
-            box = (x, y - 11, x + wide, y + 3)
-            if not any(_touch(box, other) for other in taken):
-                taken.append(box)
-                made.append(_text(x, y, name, f"{style} halo"))
-                break
+        boxes = [(x, y - 11, x + wide, y + 3) for x, y in _places(layer, wide, across, upward)]
+        free = next((box for box in boxes if not any(_touch(box, other) for other in taken)), None)
+        if free is None and isinstance(layer, Whisker) and boxes:
+            free = boxes[0]  # a mark without its name tells nothing
+        if free is not None:
+            taken.append(free)
+            made.append(_text(free[0], free[1] + 11, name, f"{style} halo"))
     return "".join(made)
 
 
@@ -430,8 +442,10 @@ def _places(layer: Layer, wide: float, across: Scale, upward: Scale) -> list[tup
         case Whisker(x, low, y, high):
             ys = (upward(low), upward(y), upward(high))
             columns = [min(max(across(x) - share * wide, left), right) for share in (0.5, 0.05, 0.95)]
-            sides = [(across(x) + 9, ys[1] + 4), (across(x) - wide - 9, ys[1] + 4)]
-            near = [(column, y) for y in (min(ys) - 6, max(ys) + 15, max(ys) + 30) for column in columns]
+            sides = [(across(x) + 12, ys[1] + 4), (across(x) - wide - 12, ys[1] + 4)]
+            top, bottom = sorted((upward.start, upward.end))
+            rows = (min(ys) - 6, max(ys) + 15, min(ys) - 21, min(ys) - 36, max(ys) + 30, max(ys) + 45)
+            near = [(column, y) for y in rows if top - 4 <= y <= bottom - 3 for column in columns]
             return [*near[:4], *(side for side in sides if left <= side[0] <= right), *near[4:]]
         case Note(_):
             return [(left, min(upward.start, upward.end) + 14 + 16 * row) for row in range(6)]
@@ -442,7 +456,7 @@ def _places(layer: Layer, wide: float, across: Scale, upward: Scale) -> list[tup
 def _box_of(whisker: Whisker, across: Scale, upward: Scale) -> Box:
     x = across(whisker.x)
     ys = sorted((upward(whisker.low), upward(whisker.y), upward(whisker.high)))
-    return x - 6, ys[0] - 3, x + 6, ys[-1] + 3
+    return x - 10, ys[0] - 3, x + 10, ys[-1] + 3
 
 
 def _touch(one: Box, other: Box) -> bool:
