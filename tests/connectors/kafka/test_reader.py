@@ -183,6 +183,32 @@ def test_messages_that_were_deleted_unread_stop_the_load(kafka: Cluster, topic: 
     assert f"{topic}/0: offsets 5 to 11 were deleted unread" in [origin.path for origin in one.bookmark().origins]
 
 
+def test_messages_that_are_deleted_while_they_are_read_stop_the_load(kafka: Cluster, topic: str) -> None:
+    """Between the plan and the reading, or in the middle: never a hole without a word."""
+    send(kafka, topic, ids(*range(10)))
+    one = reader(kafka, topic)
+    plan = one.plan([], None)
+    asked = admin(kafka)
+    for done in asked.delete_records([TopicPartition(topic, 0, 4)]).values():
+        done.result()
+    with pytest.raises(Refused) as caught:
+        list(one.chunks(plan))
+    (problem,) = caught.value.problems
+    assert problem.code == "DS332"
+    assert "were deleted while source 'payments' read them" in problem.message
+
+
+def test_a_topic_that_is_deleted_while_it_is_read_ends_the_load(kafka: Cluster, topic: str) -> None:
+    """After as long as a broker may be silent, it is looked for, and told as absent."""
+    send(kafka, topic, ids(1))
+    one = reader(kafka, topic, kafka={"socket.timeout.ms": 2_000})
+    plan = one.plan([], None)
+    asked = admin(kafka)
+    asked.delete_topics([topic])[topic].result()
+    with pytest.raises(NotReady, match="DS331"):
+        list(one.chunks(plan))
+
+
 def test_a_topic_that_was_made_anew_is_told_from_the_old_one(kafka: Cluster, topic: str) -> None:
     """Its offsets mean other messages, even where there are enough of them."""
     send(kafka, topic, ids(1))

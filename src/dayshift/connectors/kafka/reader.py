@@ -24,10 +24,10 @@ from dayshift.connectors.kafka.offsets import (
     stretches,
     text_of,
 )
-from dayshift.connectors.kafka.topics import held_by
+from dayshift.connectors.kafka.topics import absent, held_by
 from dayshift.connectors.retry import Retry
 from dayshift.definition.settings import SourceSettings
-from dayshift.diagnostics import Problem, Refused, shorten
+from dayshift.diagnostics import DayshiftError, Problem, Refused, shorten
 
 CHUNK_BYTES = 128 << 20
 _AT_ONCE = 10_000
@@ -164,7 +164,7 @@ class KafkaReader:
 
 def _stream(link: Link, stretch: Stretch, patience: float) -> Iterator[Any]:
     """The messages of a stretch, one by one."""
-    from confluent_kafka import KafkaError, KafkaException, TopicPartition
+    from confluent_kafka import KafkaError, TopicPartition
 
     link.client.assign([TopicPartition(stretch.topic, stretch.partition, stretch.start)])
     heard, position = time.monotonic(), stretch.start
@@ -173,7 +173,7 @@ def _stream(link: Link, stretch: Stretch, patience: float) -> Iterator[Any]:
         if any(message.error() is None for message in messages):
             heard = time.monotonic()
         elif link.reports.denied or time.monotonic() - heard > patience:
-            raise link.failed(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+            raise _silent(link, stretch)
         for message in messages:
             error = message.error()
             if error is None or error.code() == KafkaError._PARTITION_EOF:
@@ -182,6 +182,19 @@ def _stream(link: Link, stretch: Stretch, patience: float) -> Iterator[Any]:
                 _check(link, stretch, error)
             if error is None and position <= stretch.end:
                 yield message
+
+
+def _silent(link: Link, stretch: Stretch) -> DayshiftError:
+    """Why nothing comes: the topic is gone, or the brokers are."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    try:
+        known = link.client.list_topics(timeout=link.patience).topics
+    except KafkaException as error:
+        return link.failed(error)
+    if stretch.topic not in known:
+        return absent(link.address, stretch.topic, known)
+    return link.failed(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
 
 
 def _check(link: Link, stretch: Stretch, error: Any) -> None:
@@ -196,5 +209,6 @@ def _check(link: Link, stretch: Stretch, error: Any) -> None:
             facts=(link.address.clean(error.str()), "nothing was loaded"),
             hint="run again: it says how many are lost, and how to go on",
         )
+    link.reports.last = error.str()
     if not link.is_transient(KafkaException(error)):
         raise link.failed(KafkaException(error))

@@ -1,6 +1,6 @@
 """What topics hold now: their ids, and where each partition begins and ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dayshift.connectors.kafka.client import Address, Link
@@ -33,16 +33,19 @@ def _partitions(link: Link, topics: Sequence[str], retry: Retry) -> dict[str, in
     known = link.ask(lambda seconds: link.client.list_topics(timeout=seconds), retry).topics
     for topic in topics:
         if topic not in known:
-            address = link.address
-            names = [name for name in known if not name.startswith("__")]
-            near = nearest(topic, names)
-            raise NotReady(
-                "DS331",
-                f"topic '{topic}' of source '{address.source}' does not exist in Kafka at '{address.shown}'",
-                facts=(f"topics there: {shorten(names)}", address.outcome),
-                hint=_remedy(address, near),
-            )
+            raise absent(link.address, topic, known)
     return {topic: len(known[topic].partitions) for topic in topics}
+
+
+def absent(address: Address, topic: str, known: Iterable[str]) -> NotReady:
+    """The problem of a topic that does not exist among the known ones."""
+    names = [name for name in known if not name.startswith("__")]
+    return NotReady(
+        "DS331",
+        f"topic '{topic}' of source '{address.source}' does not exist in Kafka at '{address.shown}'",
+        facts=(f"topics there: {shorten(names)}", address.outcome),
+        hint=_remedy(address, nearest(topic, names)),
+    )
 
 
 def _remedy(address: Address, near: str | None) -> str:
