@@ -251,3 +251,28 @@ def test_the_price_of_the_same_half_hour(shared_data: Path) -> None:
 def test_questions_start_at_the_beginning_of_time() -> None:
     """The worlds of these tests begin where they say."""
     assert read_history(pipeline(*sources()), log(WORLD.orders(), WORLD.verdicts())).as_of[0] == START_US
+
+
+def test_a_key_that_is_the_time_itself_is_looked_at_too() -> None:
+    """A series with one row an instant names its rows by their time."""
+    day = 86_400_000_000
+    hours = ds.Source("hours", time="at", key="at", schema={"level": float})
+    later = ds.Source("later", time="at", key="at", schema={"up": int}, delay="1h")
+    pipeline = ds.Pipeline(
+        "series",
+        predict=hours,
+        features=[hours.row(level=pl.col("level"))],
+        label=ds.Label(later, pl.col("up") == 1, within="0s"),
+        model=LogisticRegression(),
+    )
+    at = pl.Series(np.arange(2_000) * (day // 24)).cast(pl.Datetime("us", "UTC"))
+    drawn = np.random.default_rng(0)
+    up = drawn.integers(0, 2, 2_000)
+    level = np.clip(0.05 + 0.1 * up + 0.05 * drawn.normal(size=2_000), 0, 1)  # answers well, and lies within one unit
+    placed = {"_load": pl.lit(1, pl.Int64), "_position": pl.col("at").dt.epoch("us")}
+    frames = {
+        "hours": pl.DataFrame({"at": at, "level": level}).with_columns(**placed),
+        "later": pl.DataFrame({"at": at, "up": up}).with_columns(**placed).with_columns(pl.col("_position") + day // 24),
+    }
+    log = FrameLog(frames, {"hours": {"level": 40}})
+    assert suspicions(read_history(pipeline, log)) == ()

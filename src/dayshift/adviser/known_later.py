@@ -31,6 +31,8 @@ GOOD = {"classifier": (0.7, 0.8, 0.75), "regressor": (0.2, 0.5, 0.4)}
 """ROC AUC or R2 of the column alone that makes a proof of a time's likeness, of emptiness, of repetition."""
 NO_ANSWER, EMPTY = 0.995, 0.6
 """Of the rows where the column is empty at least so many have no answer; of those without one it is empty in so many."""
+SPREAD = 2.0
+"""Units by which a column's values must differ: numbers that all lie within one unit are like any constant time."""
 UNITS = (1, 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000)
 
 
@@ -102,7 +104,7 @@ def _asked(history: History, rows: np.ndarray, columns: list[str]) -> Asked:
     chosen = chosen[np.argsort(history.as_of[chosen], kind="stable")]
     asker = history.pipeline.asker
     wanted = history.questions[chosen]
-    keys = [*asker.key_columns, asker.time]
+    keys = list(dict.fromkeys([*asker.key_columns, asker.time]))
     named = wanted.with_columns(pl.col(AS_OF).alias(asker.time)).select(keys)
     rows_ = read(history.log, asker, list(dict.fromkeys([*keys, *columns])))
     rows_ = rows_.join(named.lazy(), on=keys, how="semi").unique(keys, keep="any")
@@ -165,6 +167,8 @@ def _is_time(history: History, both: Beside, name: str, skill: float) -> str | N
     if not column.dtype.is_numeric() or column.filter(pl.Series(there)).n_unique() <= 10:
         return None
     values = column.filter(pl.Series(there)).cast(pl.Float64).to_numpy()
+    if np.median(np.abs(values - np.median(values))) < SPREAD:
+        return None
     for unit in UNITS:
         rest = (time - at) - values * unit
         if np.mean(np.abs(rest - np.median(rest)) <= unit / 2) >= ALIKE:
