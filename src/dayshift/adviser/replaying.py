@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from dayshift.adviser import say
 from dayshift.adviser.cadence import CadenceInputs, cadence
 from dayshift.adviser.evidence import UNDECIDED, Advice, Cadence, Finding, Ladder, Monitoring, Skill
 from dayshift.adviser.grids import compare, fresh, level, sign_of, stack
@@ -22,6 +21,7 @@ from dayshift.adviser.interval import WEEK_US, gain
 from dayshift.adviser.ladders import LadderTerms, freshness_ladder, label_ladder
 from dayshift.adviser.monitoring import MonitoringOptions, monitoring
 from dayshift.adviser.naive import floor_and_means, weekly
+from dayshift.adviser.terms import watching
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Track
 from dayshift.adviser.verdict import FEWEST_WEEKS, contradictions, finding
 from dayshift.definition import Calendar
@@ -137,7 +137,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
     made = replace(made, skill=skill)
     if MONITORING in asked:
         request.begins("shifts, faults and alarms")
-        made = replace(made, monitoring=_watched(work, skill, request))
+        made = replace(made, monitoring=_watched(work, made, request))
     if FRESH in asked:
         made = replace(made, freshness=_fresh(work, history, skill))
     if LABELS in asked:
@@ -156,8 +156,8 @@ def _why_nothing(work: Replayed) -> str:
     if not faults:
         return "no model could be judged: no week holds answers that differ"
     fault, count = faults.most_common(1)[0]
-    fits = sum(len(grid.failed) for grid in work.grids.values())
-    return f"no model could be fitted ({count:,} of {say.counted(fits, 'failed fit')}: {fault})"
+    share = f" ({count:,} of {faults.total():,} fits)" if len(faults) > 1 else ""
+    return f"no model could be fitted: {fault}{share}"
 
 
 def _refine(work: Replayed, history: History, skill: Skill, asked: frozenset[str], end: float) -> None:
@@ -329,9 +329,11 @@ def _cadence(work: Replayed, history: History, made: Advice, request: AdviseRequ
     return first if inputs.daily is None and not inputs.incremental else cadence(inputs)
 
 
-def _watched(work: Replayed, skill: Skill, request: AdviseRequest) -> Monitoring:
+def _watched(work: Replayed, made: Advice, request: AdviseRequest) -> Monitoring:
+    assert made.skill is not None
     declared = request.settings.advise
-    options = MonitoringOptions(skill.delta, declared.alarm_budget, declared.detection)
+    prices = watching(request.settings, made)
+    options = MonitoringOptions(made.skill.delta, declared.alarm_budget, declared.detection, *prices)
     return monitoring(work.replay.history, work.replay, work.track(), options, work.seeds())
 
 

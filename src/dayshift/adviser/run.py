@@ -1,9 +1,9 @@
 """The whole advice, from a history: what is asked of it, in which order, and what each answer is made from.
 
-    suspicions -> weeks -> replays: base, freshness, label delay, cadence -> ladders and cadence
-               -> monitoring -> volume, capacity, growth, team -> decide
+    suspicions -> weeks, volume, team -> replays: as trained, freshness, label delays, more seeds
+               -> monitoring -> ladders, cadence -> capacity, growth -> decide
 
-Everything after the suspicions is independent of what comes after it, so an advice that is stopped early (Ctrl-C, the time
+Nothing depends on what comes after it, so an advice that is stopped early (Ctrl-C, the time
 it may take) is decided from what there is, and says what is missing.
 """
 
@@ -105,10 +105,10 @@ def advise(history: History, request: AdviseRequest, *, pool: Workers | None = N
     weeks = weeks_of(history, None if window is None else parse_duration(window))
     back = None if weeks.come_back_us is None else say.day(weeks.come_back_us)
     made = replace(made, notes=(*notes, *history.notes, *weeks.notes), volume=_volume(history, request), come_back=back)
-    made, model = _replayed(history, weeks, made, request, pool, effort)
-    made = _grown(history, made, request, model)
     if TEAM in request.questions:
         made = replace(made, team=team.team(request.settings, request.root))
+    made, model = _replayed(history, weeks, made, request, pool, effort)
+    made = _grown(history, made, request, model)
     how = {**made.how, "seconds": round(effort.waited, 2), "currency": request.settings.value.currency}
     made = replace(made, how=how, assumptions=assumptions(request.settings, made))
     decided = decide(made, terms_of(request.settings, made))

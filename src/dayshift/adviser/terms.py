@@ -5,7 +5,7 @@ from __future__ import annotations
 from dayshift.adviser import money, say, team
 from dayshift.adviser.decide import HEADROOM
 from dayshift.adviser.evidence import Advice, Gain, Price
-from dayshift.adviser.parts import AUTOMATIC, OPTIONS, Terms
+from dayshift.adviser.parts import AUTOMATIC, MONITORING, OPTIONS, Terms
 from dayshift.definition.duration import parse_duration
 from dayshift.definition.metric import Metric, metric_named
 from dayshift.definition.settings import Settings
@@ -22,6 +22,19 @@ def terms_of(settings: Settings, evidence: Advice) -> Terms:
         return _worth(part, gain, metric, settings, evidence).price
 
     return Terms(None if declared is None else parse_duration(declared), price)
+
+
+def watching(settings: Settings, evidence: Advice) -> tuple[float | None, float | None]:
+    """What one unit of the metric is worth a day, and what watching costs a month; None where a price is missing."""
+    metric = metric_named(evidence.skill.metric) if evidence.skill else None
+    if metric is None:
+        return None, None
+    value = settings.value
+    unit, units, _ = money.units_a_month(metric, value)
+    each = value.caught_case if unit == "case" else value.point
+    asks = next((each for each in evidence.team.options if each.option == MONITORING), None) if evidence.team else None
+    parts, missing = money.costs(money.effort(MONITORING, asks, value), value)
+    return (None if each is None else units * each / money.DAYS_A_MONTH), (None if missing else sum(parts.values()))
 
 
 def _worth(part: str, gain: Gain, metric: Metric, settings: Settings, evidence: Advice) -> money.Worth:
