@@ -8,6 +8,7 @@ import pytest
 
 from dayshift.adviser.cadence import CadenceInputs, cadence, longest_measurable
 from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Cadence, CadencePoint
+from dayshift.adviser.grids import compare, first_models, fresh
 from dayshift.adviser.points import cadence_points
 from tests.adviser.simulated import World, grid, replay, starts, turned
 
@@ -152,6 +153,36 @@ def test_more_data_and_decay_are_told_apart() -> None:
     assert found.decay.gain is not None
     assert found.against_never.gain.mean > found.decay.gain.mean + 0.005
     assert found.ageing.half_life_weeks is None
+
+
+def test_a_slow_fading_is_not_called_nothing_because_a_quarter_costs_little() -> None:
+    """0.0006 a week: every 13 weeks loses 0.0036 and suffices, never loses 0.018 in 60 weeks, more than three times what
+    matters. Of ten histories none says that retraining is not needed; where nothing fades, each does."""
+    fading = World(weeks=60, ages=53, fades=lambda week, age: 0.0006 * age)
+    for number in range(10):
+        found = answered(fading, number)
+        never = named(found)["never"].lost
+        assert found.suffices is not None
+        assert never is not None
+        assert never.mean > 2 * DELTA
+        assert found.against_never is not None
+        assert found.against_never.verdict != NOT_NEEDED
+        calm = answered(replace(CALM, weeks=60, ages=53), number).against_never
+        assert calm is not None
+        assert calm.verdict == NOT_NEEDED
+
+
+def test_the_row_of_never_is_about_the_first_models() -> None:
+    """Whatever speaks about retraining at all, the row holds what the first models lost."""
+    spoken = []
+    for number in range(30):
+        found = answered(replace(CALM, weeks=26, ages=26), number)
+        assert found.against_never is not None
+        grids = replay(replace(CALM, weeks=26, ages=26), number)
+        first = compare(grids, grids, (fresh, first_models(4)), starts(26)).gain
+        assert named(found)["never"].lost == first
+        spoken.append("first" not in found.against_never.title)
+    assert any(spoken)
 
 
 def test_a_loss_gives_the_same_answer() -> None:

@@ -38,8 +38,8 @@ def cadence(inputs: CadenceInputs) -> Cadence:
     losses = {weeks: weekly_over(inputs, weeks).gain for weeks in ladder}
     judged = {} if inputs.why or inputs.evaluated < FEWEST_WEEKS else losses
     found = fixed_sequence(judged, inputs.delta, fewest_weeks(inputs.evaluated))
-    never = _never(inputs, found)
-    points = cadence_points(inputs, losses, None if never is None else never.gain)
+    first = _first_models(inputs)
+    points = cadence_points(inputs, losses, None if first is None else first.gain)
     return Cadence(
         points=points,
         finding=by_hand(inputs, longest),
@@ -47,7 +47,7 @@ def cadence(inputs: CadenceInputs) -> Cadence:
         too_lazy=found.too_lazy,
         hand_weeks=inputs.hand_weeks,
         knee=_knee(points, found),
-        against_never=never,
+        against_never=None if first is None else _never(inputs, found, first, longest),
         more_data=_more_data(inputs),
         decay=_decay(inputs),
         ageing=ageing(inputs.sliding or inputs.grids, inputs.floor, inputs.starts),
@@ -78,22 +78,32 @@ def by_hand(inputs: CadenceInputs, longest: int | None) -> Finding:
     return replace(found, verdict=UNDECIDED, reasons=(*found.reasons, why))
 
 
-def _never(inputs: CadenceInputs, found: Bracket) -> Finding | None:
-    """Weekly refits over the models of the first weeks, followed as far as they were: more data and ageing together.
-
-    Where that leaves it open and the laziest cadence that could be measured is shown to suffice, the latter speaks: it is
-    an average over all weeks in which it could begin.
-    """
+def _first_models(inputs: CadenceInputs) -> Finding | None:
+    """Weekly refits over the models of the first weeks, followed as far as they were: more data and ageing together."""
     values = stack(inputs.grids)
     first = FIRST_MODELS if values.shape[1] >= FIRST_MODELS + FEWEST_WEEKS else 1
     ways = compare(inputs.grids, inputs.grids, (fresh, first_models(first)), inputs.starts)
     if ways.gain is None:
         return None
     title = f"weekly refits over never (the models of the first {first} weeks, for {ways.gain.weeks} weeks)"
-    first_weeks = _finding(inputs, "retraining.never", title, ways)
-    if first_weeks.verdict == UNDECIDED and found.suffices is not None and found.suffices >= LAZY_WEEKS:
-        return _over(inputs, "retraining.never", f"weekly refits over {say.every(found.suffices)}", found.suffices)
-    return first_weeks
+    return _finding(inputs, "retraining.never", title, ways)
+
+
+def _never(inputs: CadenceInputs, found: Bracket, first: Finding, longest: int | None) -> Finding:
+    """The first models' answer; where that is open, the laziest cadence that is shown to suffice speaks in their place.
+
+    It is an average over all weeks in which it could begin, but says nothing about models older than itself. So it is not
+    asked where the first models, or the longest cadence that can be measured, lost what matters: a slow fading costs
+    little in a quarter and much in a year.
+    """
+    lazy = found.suffices
+    if first.verdict != UNDECIDED or lazy is None or lazy < LAZY_WEEKS:
+        return first
+    older = (first.gain, weekly_over(inputs, longest).gain if longest else None)
+    if any(one is not None and one.mean >= inputs.delta for one in older):
+        return first
+    spoken = _over(inputs, "retraining.never", f"weekly refits over {say.every(lazy)}", lazy)
+    return spoken if spoken.verdict == NOT_NEEDED else first
 
 
 def _over(inputs: CadenceInputs, name: str, title: str, weeks: float, grids: Grids | None = None) -> Finding:

@@ -119,8 +119,9 @@ def refits(at: Iterable[int]) -> Pick:
 def first_models(count: int) -> Pick:
     """The models of the first weeks, never retrained: in each later week the mean of what they are worth by then.
 
-    Several first models and not one, so that one lucky fit decides nothing. NaN in the first weeks, and where none of the
-    ages was measured.
+    Several first models and not one, so that one lucky fit decides nothing. NaN in the first weeks, and where the age of
+    any of them that is followed so far was neither measured nor stands between measured ones: beyond a quarter of a year
+    that leaves the weeks at which old models are judged (`followed`).
     """
 
     def pick(values: Floats) -> Floats:
