@@ -115,5 +115,5 @@ def test_every_assumption_is_said_in_the_answer() -> None:
     """What was assumed stands among the notes, so that nobody takes it for a measurement."""
     asked = parse("volume=10x,value_per_point=500,deadline=1h")
     answer = judge_again(samples.transactions(), asked, Settings())
-    assert {"what if: volume = 10x", "what if: value_per_point = 500", "what if: deadline = 1h"} <= set(answer.notes)
+    assert "what if: volume = 10x, value_per_point = 500, deadline = 1h" in answer.notes
     assert answer.headline

@@ -87,7 +87,7 @@ def _velocity(evidence: Advice, by_name: Mapping[str, Part], terms: Terms) -> Fa
     if labels.gain is not None:
         said += f"; {labels.evidence}"
     if volume is not None:
-        rate = f"{volume.events / max(volume.days, 1e-9):,.0f} events a day, busiest minute {volume.peak_minute:.3g} events/s"
+        rate = f"{volume.events / max(volume.days, 1e-9):,.0f} events a day, {60 * volume.peak_minute:,.3g} in the busiest minute"
         said = f"{rate}; {said}"
     room = next((each.headroom for each in growth.saturations if each.component == "nightly"), None) if growth else None
     if NEEDED in (streaming.verdict, endpoint.verdict, hourly.verdict if hourly else UNDECIDED):
@@ -177,20 +177,24 @@ def _headline(evidence: Advice, found: Sequence[Part], wanted: Sequence[Part]) -
         part.verdict != UNDECIDED for part in found if part.name in (STREAMING, LABELS, RETRAINING, AUTOMATIC)
     )
     if not measured and not wanted:
-        why = "nothing that would justify a move could be measured"
+        why = "; ".join(evidence.reasons) or "nothing that would justify a move could be measured"
         return f"Not enough evidence yet: {f'come back on {evidence.come_back}' if evidence.come_back else why}"
     names = [part.name for part in wanted]
     names = [name for name in names if name != RETRAINING or AUTOMATIC not in names]
     heavy = [name for name in names if name not in _BY_CRON]
     if heavy:
-        said = f"Move towards MLOps for {_and(heavy)}"
+        said = f"Move towards MLOps for {_and(['an endpoint' if name == ENDPOINT else name for name in heavy])}"
         light = [name for name in names if name in _BY_CRON]
-        said += f"; {_and(light)} fit in the nightly run" if light else ""
+        said += f"; {_and(light)} {_fit(light)} in the nightly run" if light else ""
     elif names:
         said = f"The traditional batch pipeline suffices; add {_and(names)}"
     else:
         said = "The traditional batch pipeline suffices as it is"
     return f"{said}; still open: {_and(open_)}" if open_ else said
+
+
+def _fit(names: Sequence[str]) -> str:
+    return "fit" if len(names) > 1 or names[0].endswith("s") else "fits"
 
 
 def _and(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ has had its coarse answer before any had its fine one.
 from __future__ import annotations
 
 import math
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,6 +41,7 @@ SEEDS = 4
 """At most; the third and the fourth only for what two leave undecided."""
 HALF = 0.5
 """Of the declared family's skill, what a second one must have to be asked."""
+_NUMBER = re.compile(r"\d[\d,.]*")
 LEAST = 1e-4
 """No gain below this is ever called one that matters unless it was declared."""
 SHARES = (0.5, 0.75, 1.0)
@@ -152,12 +153,10 @@ def _why_nothing(work: Replayed) -> str:
     """Why there is no skill to speak of: nobody waited for it, or what most of the fits failed of."""
     if work.replay.stopped:
         return "it was stopped before a model was fitted"
-    faults = Counter(fault for grid in work.grids.values() for fault in grid.failed.values())
-    if not faults:
+    said = {_NUMBER.sub("#", fault): fault for grid in work.grids.values() for fault in grid.failed.values()}
+    if not said:
         return "no model could be judged: no week holds answers that differ"
-    fault, count = faults.most_common(1)[0]
-    share = f" ({count:,} of {faults.total():,} fits)" if len(faults) > 1 else ""
-    return f"no model could be fitted: {fault}{share}"
+    return f"no model could be fitted: {'; '.join(list(said.values())[:2])}"
 
 
 def _refine(work: Replayed, history: History, skill: Skill, asked: frozenset[str], end: float) -> None:

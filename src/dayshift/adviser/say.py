@@ -66,7 +66,7 @@ def open_question(finding: Finding) -> str:
     if finding.reasons:
         return "; ".join(finding.reasons)
     if finding.weeks_needed is not None:
-        return f"about {finding.weeks_needed} weeks of history in all would settle it"
+        return f"about {finding.weeks_needed} weeks of evaluation in all would settle it"
     return f"it cannot be settled at a smallest gain of {number(finding.delta, sign=False)}"
 
 

@@ -59,8 +59,19 @@ def parse(text: str) -> dict[str, float | int]:
         try:
             found[name] = _READ[name](value)
         except (ValueError, DayshiftError):
-            raise UsageError("DS843", f"--what-if {name} is '{value}', which cannot be read", hint=EXAMPLE) from None
+            raise _unread(name, value) from None
     return found
+
+
+def _unread(name: str, value: str) -> UsageError:
+    length = _READ[name] is parse_duration
+    allowed, example = ('a length of time, as "30m", "6h", "1d"', "1d") if length else ("a number above 0", "10")
+    return UsageError(
+        "DS843",
+        f"--what-if {name} is '{value}', which cannot be read",
+        facts=(f"allowed: {allowed}",),
+        hint=f"dayshift advise --what-if {name}={example}",
+    )
 
 
 def _times(text: str) -> float:
@@ -102,7 +113,7 @@ def judge_again(advice: Advice, asked: Mapping[str, float | int], settings: Sett
         volume = scaled(advice.volume, times)
         rates = advice.growth.capacity if advice.growth else None
         advice = replace(advice, volume=volume, growth=growth(volume, rates, settings.advise, advice.at))
-    notes = [f"what if: {name} = {_said(name, value)}" for name, value in asked.items()]
+    notes = [f"what if: {', '.join(f'{name} = {_said(name, value)}' for name, value in asked.items())}"]
     if times != 1.0:
         notes.append("gains are those measured at today's volume; more events may change them")
     advice = replace(advice, notes=(*notes, *advice.notes), assumptions=assumptions(settings, advice))
@@ -167,7 +178,7 @@ def faster_labels(advice: Advice, delay_us: int) -> Advice:
             "DS844",
             f"a label delay of {say.duration(delay_us)} was not replayed",
             facts=(f"replayed were {shorten(levels)}" if levels else "no label delay was replayed",),
-            hint=f"--what-if label_delay={levels[-1]}" if levels else "dayshift advise",
+            hint=f'[advise]\nlabel_delays = ["{format_duration(delay_us)}"]        # then dayshift advise replays it',
         )
     had = chosen.finding.gain if chosen.finding else None
     rest = steps[steps.index(chosen) + 1 :]

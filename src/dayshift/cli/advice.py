@@ -10,13 +10,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dayshift.adviser import say
-from dayshift.adviser.evidence import Advice, Factor, Part, Suspicion
+from dayshift.adviser.evidence import UNDECIDED, Advice, Part, Suspicion
 from dayshift.cli.tables import Table, table
 
 WIDTH = 110
+NOTES = 5
 _TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=,) (?=[+\-\d.,]+\])")
 """Where no line ends: a number and its unit, the ends of an interval."""
 _MARKS = {"needed": "●", "not needed": "○", "undecided": "?"}
+_PLAIN_MARKS = {"needed": "+", "not needed": "-", "undecided": "?"}
 
 
 def advice_tables(advice: Advice, page: Path | None = None) -> list[Table | str]:
@@ -38,7 +40,7 @@ def advice_tables(advice: Advice, page: Path | None = None) -> list[Table | str]
         head = ("", "capability", "verdict", f"gain{unit}", "95 % interval", *((net,) if priced else ()))
         made.append(table("", head, [_part(part, priced) for part in advice.parts]))
     if advice.factors:
-        made.append("\n".join(_factors(advice.factors)))
+        made.append("\n".join(_factors(advice)))
     made += _closing(advice)
     return made + ([f"report: {page}"] if page else [])
 
@@ -51,10 +53,10 @@ def _leaks(found: Sequence[Suspicion]) -> Iterable[str]:
     yield _wrapped(f"If it is as it should be, say so in dayshift.toml: [advise] trusted = [{names}]")
 
 
-def _factors(factors: Iterable[Factor]) -> Iterable[str]:
+def _factors(advice: Advice) -> Iterable[str]:
     """A line for each; why the evidence is not enough is said once."""
-    told: set[str] = set()
-    for number, each in enumerate(factors, 1):
+    told = set() if advice.come_back else set(advice.reasons)  # these stand in the headline
+    for number, each in enumerate(advice.factors, 1):
         said, mark, why = each.evidence.partition(f"{say.NOT_ENOUGH}: ")
         if mark:
             end = ")" if said.endswith("(") else ""
@@ -82,18 +84,33 @@ def _part(part: Part, priced: bool) -> list[object]:
 
 def _mark(verdict: str) -> str:
     encoding = (sys.stdout.encoding or "ascii").lower()
-    return _MARKS[verdict] if "utf" in encoding else verdict[0]
+    return _MARKS[verdict] if "utf" in encoding else _PLAIN_MARKS[verdict]
 
 
 def _closing(advice: Advice) -> list[Table | str]:
     lines = [_wrapped(f"Design: {advice.design}.")] if advice.design else []
     lines += [_wrapped(f"{'First' if at == 0 else 'Then'}: {step}.") for at, step in enumerate(advice.path)]
+    lines += _open(advice.parts)
     if advice.skill is not None:
         lines += _skill(advice)
-    lines += [_wrapped(f"Note: {note}") for note in (*advice.contradictions[:2], *advice.notes[:3])]
+    notes = (*advice.contradictions[:2], *advice.notes)
+    lines += [_wrapped(f"Note: {note}.") for note in notes[:NOTES]]
+    if len(notes) > NOTES:
+        lines.append(f"Note: {len(notes) - NOTES} more in the report.")
     if advice.assumptions:
         lines.append(_wrapped(f"Assumed: {'; '.join(advice.assumptions[:3])}."))
     return ["\n".join(lines)] if lines else []
+
+
+def _open(parts: Iterable[Part]) -> Iterable[str]:
+    """What would settle what is undecided, but for reasons that were said already."""
+    names: dict[str, list[str]] = {}
+    for part in parts:
+        if part.verdict == UNDECIDED and say.NOT_ENOUGH not in part.evidence:
+            names.setdefault(part.changes, []).append(part.name)
+    if names:
+        each = [f"{' and '.join(those)}, {change}" for change, those in names.items()]
+        yield _wrapped(f"Open: {'; '.join(each)}.")
 
 
 def _skill(advice: Advice) -> Iterable[str]:

@@ -49,7 +49,7 @@ def advise(
         _tell(_judged_again(project, what_if), None, as_json=as_json)
         return 0
     if plan:
-        planned = _plan(project)
+        planned = _plan(project, seconds)
         emit(planned, [facts("Would", planned)], as_json=as_json)
         return 0
     from dayshift.cli.advising import asked_profile, compute
@@ -85,11 +85,11 @@ def _judged_again(project: Project, text: str) -> Advice:
     return judge_again(load(project.root / FOLDER / ADVICE), parse(text), project.settings)
 
 
-def _plan(project: Project) -> dict[str, object]:
+def _plan(project: Project, seconds: float | None) -> dict[str, object]:
     loads = project.lake.last_load
     first = "load the sources into the lake, as `dayshift run` does; " if not loads else ""
     return {
-        "do": f"{first}replay the history of '{project.pipeline.name}' ({loads} loads in the lake)",
+        "do": f"{first}replay the history of '{project.pipeline.name}' ({loads} {'load' if loads == 1 else 'loads'} in the lake)",
         "write": f"{FOLDER}/{ADVICE}, {FOLDER}/{PAGE}, {FOLDER}/{CACHE}",
-        "take": f"about {project.settings.advise.seconds} s",
+        "take": f"about {project.settings.advise.seconds if seconds is None else seconds:g} s",
     }
