@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from dayshift.adviser.evidence import (
     Advice,
@@ -44,7 +45,7 @@ TRANSACTIONS_CADENCE = finding(
 )
 TRANSACTIONS_GROWTH = Growth(
     (-0.001, -0.0003, 0.0005),
-    (0.0, 0.01, 0.0, -0.01, 0.0, 0.0, 0.0),
+    (1.0, 1.01, 1.0, 0.99, 1.0, 1.0, 1.0),
     forecast(at("2018-10-01"), 9585, 0.03, 0.02),
     (
         Saturation(
@@ -394,7 +395,38 @@ def interrupted() -> Advice:
     )
 
 
+LONG = "fraud_reports_mean_fraud_by_terminal_1d_delay_7d_right"
+
+
+def stretched() -> Advice:
+    """Names as long as generated features have them, vast headrooms, and two alarms that do nearly the same."""
+    full = flights()
+    assert full.monitoring is not None
+    assert full.growth is not None
+    assert full.cadence is not None
+    faults = tuple(
+        replace(one, name=f"{LONG} and 2 more constant 0 (a join is broken)") for one in full.monitoring.faults
+    )
+    shifts = tuple(replace(one, subject=LONG) for one in full.monitoring.shifts)
+    rules = tuple(
+        replace(one, name=f"{one.name}, limit of own calm days + {LONG}") for one in full.monitoring.detectors
+    )
+    vast = tuple(replace(one, headroom=one.headroom * 54_321) for one in full.growth.saturations)
+    alarms = [point for point in full.cadence.points if point.weeks is None and point.name.startswith("on ")]
+    same = tuple(replace(one, value=alarms[0].value, lost=alarms[0].lost) for one in alarms)
+    rest = tuple(point for point in full.cadence.points if point not in alarms)
+    return replace(
+        full,
+        monitoring=replace(full.monitoring, faults=faults, shifts=shifts, detectors=rules),
+        growth=replace(full.growth, saturations=vast),
+        cadence=replace(full.cadence, points=(*rest, *same)),
+        notes=(f"{LONG} is as long as it is",),
+        path=(f"{LONG} first",),
+    )
+
+
 SAMPLES = {
+    "stretched": stretched,
     "flights": flights,
     "transactions": transactions,
     "losses": losses,

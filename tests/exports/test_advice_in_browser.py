@@ -14,6 +14,7 @@ from tests.exports.chromium import Page, chromium
 
 pytestmark = pytest.mark.slow
 WIDTHS = (360, 700, 1200)
+PAPER = 688
 OVERFLOW = """[...document.querySelectorAll('main *')].filter(e => !e.closest('.scroll') && !e.closest('thead')
   && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 90))"""
 CLIPPED = """[...document.querySelectorAll('svg.chart')].filter(s => s.getBoundingClientRect().width).flatMap(s =>
@@ -25,6 +26,13 @@ SMALL = """Math.min(99, ...[...document.querySelectorAll('svg.chart text')].filt
     / t.ownerSVGElement.viewBox.baseVal.width))"""
 
 
+COVERED = """[...document.querySelectorAll('svg.chart')].filter(s => s.getBoundingClientRect().width).flatMap(s => {
+  const all = [...s.querySelectorAll('text')].map(t => [t.textContent, t.getBoundingClientRect()])
+  return all.flatMap(([one, a], at) => all.slice(at + 1).filter(([_, b]) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4)
+    .map(([other]) => s.querySelector('title').textContent + ': ' + one + ' | ' + other)) })"""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """One browser for all."""
@@ -34,16 +42,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_page_stands_alone_and_fits(name: str, page: Page, tmp_path: Path) -> None:
-    """No request but the file itself, nothing in the console, no sideways scrolling, and no text of a chart cut off or
-    smaller than 9 px, on a phone, a tablet and a desk, with everything unfolded."""
+    """No request but the file itself, nothing in the console, no sideways scrolling, and no text of a chart cut off,
+    over another or smaller than 9 px, on a phone, a tablet, a desk and on paper, with everything unfolded."""
     path = write_advice(SAMPLES[name](), tmp_path / f"{name}.html")
     page.open(path)
     page.ask("document.querySelectorAll('details').forEach(d => d.open = true)")
-    for width in WIDTHS:
-        page.show(width)
+    for width, media in (*((width, "") for width in WIDTHS), (PAPER, "print")):
+        page.show(width, media=media)
         assert page.ask("document.documentElement.scrollWidth") <= width, (width, page.ask(OVERFLOW)[:5])
         assert page.ask(OVERFLOW) == [], width
         assert page.ask(CLIPPED) == [], width
+        assert page.ask(COVERED) == [], width
         assert page.ask(SMALL) >= 9, width
     asked = {event["request"]["url"] for event in page.told("Network.requestWillBeSent")}
     assert asked == {path.as_uri()}

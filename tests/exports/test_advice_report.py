@@ -352,3 +352,119 @@ def test_a_gain_of_one_week_has_no_interval() -> None:
     lone = Gain(0.02, math.nan, math.nan, (0.02,), (0,))
     part = replace(flights().parts[0], gain=lone)
     assert "+0.020" in said(advice_html(replace(flights(), parts=(part,))))
+
+
+# ---------------------------------------------------------------- as real histories have it
+
+
+def test_a_week_is_told_as_more_or_less_than_the_mean() -> None:
+    """A weekday of 1.06 times the mean is above it by that, one of 0.82 times 18 % below."""
+    growth = flights().growth
+    assert growth is not None
+    season = (1.0563, 1.0392, 1.0416, 1.0385, 1.0441, 0.8192, 1.0)
+    text = said(advice_html(replace(flights(), growth=replace(growth, season=season))))
+    assert "Mon +5.6 %" in text
+    assert "Sat −18 %" in text
+    assert "Sun 0.0 %" in text
+    assert "+106 %" not in text
+
+
+def test_minus_is_minus_and_vast_is_short() -> None:
+    """Sentences of the advice are printed as the figures beside them; days and options keep their hyphens."""
+    said_so = (
+        "weekly: -0.0002 [-0.0051, +0.0047]; carries 153,795,568 times the need of 2014-01-02, ask --what-if volume=10x"
+    )
+    part = replace(flights().parts[0], evidence=said_so)
+    text = said(advice_html(replace(flights(), parts=(part,), path=(said_so,), notes=(said_so,))))
+    assert "−0.0002 [−0.0051, +0.0047]; carries 150 million times the need of 2014-01-02, ask --what-if" in text
+    assert not re.search(r"(?<![\w.])-\d", text)
+
+
+def test_a_naive_prediction_that_wins_is_said_before_any_verdict() -> None:
+    """Whoever reads only the top knows it; where the model beats all of them nothing is said there."""
+    text = said(advice_html(losses()))
+    assert text.index("A naive prediction beats the model") < text.index("The verdict")
+    assert "'same as the last half hour' reaches 0.4176; the model reaches 0.4520" in text
+    assert "beats the model" not in said(advice_html(flights()))
+
+
+def test_retraining_at_all_and_by_a_calendar_are_two_answers() -> None:
+    """One may be needed while the other is not, and both stand together with what was compared."""
+    cadence = flights().cadence
+    assert cadence is not None
+    assert cadence.against_never is not None
+    calendar = replace(cadence.finding, verdict="not needed")
+    text = said(advice_html(replace(flights(), cadence=replace(cadence, finding=calendar))))
+    assert "Retraining at all needed" in text
+    assert "Automatic retraining not needed" in text
+    assert "Automatic retraining is not needed unless gains below" in text
+
+
+def test_a_half_life_is_no_longer_than_anybody_looked() -> None:
+    """Models followed for 13 weeks tell nothing of 751; a half-life that was found stands in the plot."""
+    cadence = flights().cadence
+    assert cadence is not None
+    ages = tuple(range(14))
+    curve = tuple(0.7 - 0.001 * age for age in ages)
+    ageing = replace(
+        cadence.ageing, ages=ages, values=curve, lows=curve, highs=curve, half_life_weeks=None, low_weeks=751.1
+    )
+    text = said(advice_html(replace(flights(), cadence=replace(cadence, ageing=ageing))))
+    assert "more than 4 times as long as the 13 weeks that models were followed" in text
+    assert "751" not in text
+    found = replace(ageing, half_life_weeks=43.0, low_weeks=34.0, high_weeks=58.3)
+    text = said(advice_html(replace(flights(), cadence=replace(cadence, ageing=found))))
+    assert "half-life: 43 weeks [34, 58.3] →" in text
+
+
+def test_a_mark_that_differs_from_its_interval_is_explained() -> None:
+    """Hourly features that are worth something, and yet not needed because the event itself is, carry a star."""
+    part = replace(flights().parts[0], name="hourly features", verdict="not needed")
+    text = said(advice_html(replace(flights(), parts=(flights().parts[0], part))))
+    assert "hourly features *" in text
+    assert "* judged together with another capability: see its evidence" in text
+    assert "streaming features *" not in text
+
+
+def test_comparisons_of_other_pairs_stand_apart() -> None:
+    """What is not compared with the ladder's foot is not drawn on the axis that says so."""
+    ladder = flights().freshness
+    assert ladder is not None
+    extra = replace(next(rung.finding for rung in ladder.rungs if rung.finding), title="the event over the last hour")
+    text = unescape(advice_html(replace(flights(), freshness=replace(ladder, extra=(extra,)))))
+    described = dict(re.findall(r"<title[^>]*>([^<]*)</title><desc[^>]*>([^<]*)</desc>", text))
+    assert "the event over the last hour" in described["Other comparisons"]
+    assert "the event over the last hour" not in described["What fresher features are worth"]
+
+
+def test_how_it_was_computed_is_told_in_days_and_units() -> None:
+    """No microseconds since 1970 and no number without its unit."""
+    how = {"first_week": 1_360_022_400_000_000, "seconds": 57.78, "fit_cpu_s": 48.17, "train_rows": 10_000}
+    text = said(advice_html(replace(flights(), how=how)))
+    assert "first week judged 2013-02-05" in text
+    assert "time of the whole advice 57.8 s" in text
+    assert "rows a model learns from 10,000" in text
+
+
+def test_shifts_that_nobody_would_have_seen_are_counted() -> None:
+    """The table says it row by row, the sentence once."""
+    monitoring = flights().monitoring
+    assert monitoring is not None
+    blind = tuple(
+        replace(one, days_live=None, days_nightly=None, days_weekly_accuracy=None) for one in monitoring.shifts
+    )
+    text = said(advice_html(replace(flights(), monitoring=replace(monitoring, shifts=blind))))
+    assert "Of 2 shifts, 2 would have been shown by no way of watching" in text
+    assert "no way of watching" not in said(advice_html(flights()))
+
+
+def test_why_there_is_no_replay_stands_on_top() -> None:
+    """The reason and the day to come back."""
+    text = said(advice_html(replace(short(), reasons=("4 weeks are judged, 6 are needed",), come_back="2026-04-02")))
+    assert text.index("4 weeks are judged, 6 are needed Come back on 2026-04-02.") < text.index("The verdict")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_page_is_small(name: str) -> None:
+    """It can be sent by mail."""
+    assert len(advice_html(SAMPLES[name]()).encode()) < 400_000

@@ -21,6 +21,7 @@ from dayshift.exports.charts import (
     plot,
     points_of,
     shape_of,
+    wrapped,
 )
 from dayshift.exports.scales import Axis, Scale, finite, log_ticks, ticks, time_ticks
 
@@ -127,3 +128,20 @@ def test_every_drawing_is_whole(triples: list[tuple[float, float, float]], zone:
 def test_only_numbers_are_numbers() -> None:
     """A flag and a text are none; neither is what is too large to be drawn."""
     assert [finite(value) for value in (True, "1", None, math.nan, 10**400, [1])] == [None] * 6
+
+
+def test_a_mark_is_never_left_without_its_name() -> None:
+    """However crowded it is, each point that has a name shows it."""
+    axes = (Axis("x", 0, 10), Axis("y", 0, 1))
+    crowd = [Whisker(5 + 0.1 * at, 0.0, 0.5, 1.0, f"number {at}") for at in range(30)]
+    for drawing in drawings(plot("x", "t", "d", axes, crowd, 220).text):
+        shown = {one.text for one in drawing.iter("text")}
+        assert {one.name for one in crowd} <= shown
+
+
+@given(st.text("abc_ ", min_size=0, max_size=90), st.integers(8, 40))
+def test_a_wrapped_name_fits_and_loses_nothing(name: str, most: int) -> None:
+    """Every line is short enough and all letters are there in order."""
+    lines = wrapped(name, most)
+    assert all(len(line) <= most for line in lines)
+    assert "".join(lines).replace(" ", "") == name.replace(" ", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from dayshift.adviser.evidence import Advice, Growth, Monitoring, Part, Price, Saturation, Team, Volume
+from dayshift.adviser.evidence import Advice, Detector, Growth, Monitoring, Part, Price, Saturation, Team, Volume
 from dayshift.exports.advice_quality import Yardstick, figure_of, findings_table
 from dayshift.exports.advice_words import (
     DASH,
@@ -111,7 +111,7 @@ def volume_part(volume: Volume | None) -> list[Html | str | None]:
                 ("mean rate", *rate(volume.mean_rate)),
                 ("busiest hour", *rate(volume.peak_hour)),
                 ("busiest minute", *_minute(volume)),
-                ("p99 hour", number(volume.p99_hour_ratio), "times the mean"),
+                ("busy hour (p99)", number(volume.p99_hour_ratio), "times the mean"),
                 ("burstiness", number(volume.burstiness), "1 is even"),
             )
         ),
@@ -166,7 +166,7 @@ def _monitoring_says(monitoring: Monitoring) -> str:
         )
     chosen = next((one for one in monitoring.detectors if one.chosen), None)
     if chosen is not None:
-        said.append(f"The rule to use: {chosen.name} ({chosen.watches}).")
+        said.append(f"The rule to use: {chosen.name} ({chosen.watches}){_finds(chosen)}.")
     if finite(monitoring.exposure_days) is not None:
         said.append(f"Without watching, a fault stays unseen for {_count(monitoring.exposure_days, 'day', 2)} longer.")
     if monitoring.incidents_a_year is not None:
@@ -175,6 +175,12 @@ def _monitoring_says(monitoring: Monitoring) -> str:
     if monitoring.checks:
         said.append(f"Checks worth switching on: {', '.join(monitoring.checks)}.")
     return " ".join(said) or "Nothing could be measured here."
+
+
+def _finds(rule: Detector) -> str:
+    if finite(rule.found_day) is None:
+        return ""
+    return f"; it finds {percent(rule.found_day)} of the injected faults within a day"
 
 
 def _count(value: float | None, name: str, digits: int = 3) -> str:
@@ -277,7 +283,7 @@ def _detectors(monitoring: Monitoring) -> list[Html | None]:
     caption = f"Alarm rules on {number(monitoring.calm_days)} calm days of this history"
     return [
         figure_of(chart, "False alarms of each rule with 95 % intervals; the full disc is the rule to use"),
-        stack(head, listed_rows, caption),
+        unfold("All rules in figures", stack(head, listed_rows, caption)),
     ]
 
 
@@ -389,9 +395,7 @@ def growth_part(growth: Growth | None, volume: Volume | None) -> list[Html | str
     low, middle, high = growth.monthly
     trend = _trend(low, middle, high)
     full = [_full(one) for one in growth.saturations]
-    caption = (
-        "Each day and the mean over seven days; two forecasts with 90 % bands; what one machine carries is written"
-    )
+    caption = "Each day and the mean over seven days; two forecasts with 90 % bands; what one machine carries is dashed, or written where it lies far above"
     return [
         paragraph(" ".join(part for part in (trend, sentence(growth.spark_evidence)) if part), "meaning"),
         Html(f"<p>A second machine (Spark): {verdict(growth.spark_verdict).text}</p>")
@@ -435,7 +439,7 @@ def _dates(dates: tuple[int | None, int | None, int | None] | None) -> str:
         return DASH
     early, middle, late = (finite(at) for at in dates)
     if early is None and middle is None and late is None:
-        return "not within what is shown"
+        return "not in sight"
     named = [day(at) if at is not None else "later" for at in (early, middle, late)]
     return f"{named[1]} [{named[0]}, {named[2]}]"
 

@@ -229,7 +229,7 @@ def ladder_part(ladder: Ladder | None, unit: Yardstick, labels: bool = False) ->
         return []
     name, what = ("labels", "labels") if labels else ("freshness", "features")
     title = "What faster labels are worth" if labels else "What fresher features are worth"
-    rows = [_rung(rung, ladder.foot, labels) for rung in ladder.rungs]
+    rows = [_rung(rung, ladder.foot, labels, unit) for rung in ladder.rungs]
     foot = f"{what} {level_name(ladder.foot, labels)}"
     chart = intervals(name, title, rows, f"{unit.gain} over {foot}", _delta(ladder, unit))
     caption = f"Gain over {foot}, 95 % intervals over weeks; the band is too small to matter"
@@ -268,10 +268,14 @@ def level_name(level: str, labels: bool) -> str:
     return LEVELS.get(level, level)
 
 
-def _rung(rung: Rung, foot: str, labels: bool) -> Row:
+def _rung(rung: Rung, foot: str, labels: bool, unit: Yardstick) -> Row:
     name = level_name(rung.level, labels)
     if rung.finding is None:
-        at = f"today: {score(rung.value)}" if rung.level == foot else str(score(rung.value))
+        at = (
+            f"{'today: ' if labels else ''}{unit.metric} {score(rung.value)}"
+            if rung.level == foot
+            else str(score(rung.value))
+        )
         return Row(name, None, 0.0 if rung.level == foot else None, None, at)
     return finding_row(name, rung.finding)
 
@@ -349,7 +353,11 @@ def _both(cadence: Cadence, unit: Yardstick) -> Html | None:
         for name, finding in asked
         if finding is not None
     ]
-    return stack(("question", "verdict", "compared", f"gain in {unit.metric}"), rows, "Two questions, two answers")
+    return stack(
+        ("question", "verdict", "compared", f"gain in {unit.metric}"),
+        rows,
+        "Retraining at all and retraining by a calendar are two questions",
+    )
 
 
 def _split_part(split: Sequence[Finding], unit: Yardstick) -> list[Html | None]:

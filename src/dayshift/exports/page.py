@@ -48,10 +48,10 @@ def show(value: Cell | Html) -> str:
 def figure(value: float) -> str:
     """A number with four digits that matter, and never with an exponent where it can be read without.
 
-    >>> figure(53670.0), figure(0.76491), figure(12.5)
-    ('53,670', '0.7649', '12.5')
+    >>> figure(53670.0), figure(0.76491), figure(-12.5)
+    ('53,670', '0.7649', '−12.5')
     """
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}").replace("-", "−")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell | Html]], caption: str) -> Html:

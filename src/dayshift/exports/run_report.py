@@ -72,7 +72,7 @@ def _figures(report: RunReport) -> Html:
 def _interval(score: Score) -> str:
     if score.low is None or score.high is None:
         return f"{score.rows:,} rows"
-    return f"[{score.low:.3f}, {score.high:.3f}], {score.rows:,} rows"
+    return f"[{score.low:.3f}, {score.high:.3f}], {score.rows:,} rows".replace("-", "−")
 
 
 def _ingested(report: RunReport) -> Html:
@@ -115,7 +115,7 @@ def _model(training: TrainReport | None) -> Html:
 
 
 def _bounds(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"[{low:+.4f}, {high:+.4f}]"
+    return "–" if low is None or high is None else f"[{low:+.4f}, {high:+.4f}]".replace("-", "−")
 
 
 def _limits(low: float | None, high: float | None) -> str:
