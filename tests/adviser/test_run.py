@@ -1,0 +1,85 @@
+"""The whole advice: what stops it, what is said when little can be measured, and that it is the same twice."""
+
+import math
+from functools import cache
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dayshift.adviser.evidence import NEEDED, UNDECIDED, Advice
+from dayshift.adviser.history import History, read_history
+from dayshift.adviser.run import ALL, CADENCE, FRESH, MONITORING, TEAM, AdviseRequest, advise
+from dayshift.adviser.run import LABELS as SOONER
+from dayshift.adviser.written import to_json
+from dayshift.definition.settings import Settings
+from dayshift.testing import worlds
+from tests.adviser.history_worlds import Orders, log, pipeline, sources
+
+WINDOW = {"train": {"window": "28d"}}
+
+
+@cache
+def world(weeks: int = 16) -> History:
+    """A calm world of orders."""
+    made = worlds.calm(0, weeks=weeks, a_day=120)
+    return read_history(made.pipeline, made.log, threads=1)
+
+
+def ask(history: History, settings: Any = None, **options: Any) -> Advice:
+    """Its advice, in this process, without a limit of time."""
+    given = Settings.model_validate(WINDOW if settings is None else settings)
+    return advise(history, AdviseRequest(history.known_until_us, given, workers=0, seconds=math.inf, **options))
+
+
+def test_a_suspected_leak_stops_it_unless_it_is_trusted() -> None:
+    """The column is named and nothing is measured; declared as trusted, the advice goes on and says so."""
+    drawn, (asks, tells) = Orders(rows=3_000), sources(orders={"answer": int})
+    told = log(drawn.orders(answer=pl.Series(drawn.bad).cast(pl.Int64)), drawn.verdicts())
+    history = read_history(pipeline(asks, tells, asks.row(answer=pl.col("answer"))), told)
+    stopped = ask(history, questions=frozenset())
+    assert [one.column for one in stopped.stopped_by] == ["answer"]
+    assert stopped.parts == ()
+    assert stopped.volume is None
+    trusted = ask(history, {"advise": {"trusted": ["answer"]}}, questions=frozenset())
+    assert trusted.stopped_by == ()
+    assert any("'answer' is trusted as declared" in note for note in trusted.notes)
+
+
+def test_a_history_that_is_too_short_says_when_to_come_back() -> None:
+    """Volume and growth are told all the same; nothing is called needed."""
+    short = ask(world(weeks=6), questions=ALL - {TEAM})
+    assert short.volume is not None
+    assert short.growth is not None
+    assert all(part.gain is None or part.verdict == UNDECIDED for part in short.parts)
+    assert all(part.verdict != NEEDED for part in short.parts)
+    assert short.headline.startswith("Not enough evidence yet")
+    assert "come back on" in " ".join((short.headline, *short.notes))
+
+
+def test_whoever_stops_it_gets_what_there_is() -> None:
+    """Stopped before the first fit: the advice stands, is marked, and knows of volume."""
+    advice = ask(world(), stop=lambda: True, questions=frozenset({FRESH, CADENCE, SOONER}))
+    assert not advice.complete
+    assert advice.unfinished
+    assert advice.volume is not None
+    assert {part.verdict for part in advice.parts if part.gain is not None} <= {UNDECIDED}
+
+
+@pytest.mark.slow
+def test_the_same_history_gives_the_same_advice() -> None:
+    """To the last figure, but for measured seconds and the sentences that tell them."""
+    questions = frozenset({FRESH, CADENCE, MONITORING})
+    one, other = (to_json(ask(world(), questions=questions)) for _ in range(2))
+    assert one["freshness"] is not None
+    assert one["monitoring"] is not None
+    for made in (one, other):
+        made["how"] = {
+            name: value for name, value in made["how"].items() if "seconds" not in name and "cpu" not in name
+        }
+        for point in made["cadence"]["points"]:
+            point.pop("cpu_s_a_year")
+        made["parts"] = [{name: value for name, value in part.items() if name != "evidence"} for part in made["parts"]]
+        made.pop("factors")
+        made.pop("path")
+    assert one == other
