@@ -145,3 +145,12 @@ def test_a_wrapped_name_fits_and_loses_nothing(name: str, most: int) -> None:
     lines = wrapped(name, most)
     assert all(len(line) <= most for line in lines)
     assert "".join(lines).replace(" ", "") == name.replace(" ", "")
+
+
+def test_a_value_is_written_once() -> None:
+    """On a phone a text that does not fit beside its name stands below it, and nowhere else."""
+    name = "Kolmogorov-Smirnov 5 %, Benjamini-Hochberg"
+    rows = (Row(name, 23.7, 26.8, 28.7, "26.8 [23.7, 28.7]"), Row("short", 0.0, 0.1, 0.2, "0.1 [0, 0.2]"))
+    for drawing in drawings(intervals("x", "t", rows, "false alarms").text):
+        shown = [one.text for one in drawing.iter("text")]
+        assert shown.count("26.8 [23.7, 28.7]") == shown.count("0.1 [0, 0.2]") == 1

@@ -1,11 +1,11 @@
-"""The parts of the advice that are about running it: volume, monitoring, the team, growth, and money."""
+"""The parts of the advice that are about running it: volume, monitoring, the team, and growth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from dayshift.adviser.evidence import Advice, Detector, Growth, Monitoring, Part, Price, Saturation, Team, Volume
+from dayshift.adviser.evidence import Detector, Growth, Monitoring, Saturation, Team, Volume
 from dayshift.exports.advice_quality import Yardstick, figure_of, findings_table
 from dayshift.exports.advice_words import (
     DASH,
@@ -55,14 +55,6 @@ FULL = (
     "within 1 year",
     "within 3 years",
 )
-BREAK_EVEN = (
-    "capability",
-    "surely pays if it costs below",
-    "probably below",
-    "surely not above",
-    "least worth of a point",
-    "least volume",
-)
 Ahead = dict[str, list[tuple[float, ...]]]
 LAWS = (("compounding", "main"), ("linear", "second"))
 MINUTE_US = 60_000_000
@@ -78,11 +70,6 @@ GROWTH_HOW = (
     "A log-linear trend with weekday effects on daily counts; its interval is a block bootstrap of the residuals. Two laws are "
     "shown side by side and never averaged. Capacity is measured on this machine with this pipeline, in a short run. Whatever "
     "lies further ahead than twice the history is a scenario and not a forecast."
-)
-MONEY_HOW = (
-    "Net = worth of the gain − (measured seconds × price + declared infrastructure + declared hours × rate + moving, spread over "
-    "months). The ends of the gain's interval are carried through. The cost at which a part surely, probably or surely not pays "
-    "follows from the low end, the middle and the high end of its worth."
 )
 
 
@@ -553,54 +540,3 @@ def _forecast(growth: Growth) -> Html | None:
         step = max(1, len(points) // 6)
         rows += [(law, day(at), plain_interval(low, middle, high)) for at, low, middle, high in points[::step]]
     return table(("law", "day", "events a day, 90 % interval"), rows, "Forecasts") if rows else None
-
-
-def money_part(advice: Advice) -> list[Html | str | None]:
-    """What each capability brings and costs a month; nothing where no price was declared."""
-    priced = [(part, part.price) for part in advice.parts if part.price is not None]
-    if not priced:
-        return []
-    currency = str(advice.how.get("currency") or "")
-    unit = f"{currency} a month".strip()
-    rows = [_net(part, price) for part, price in priced]
-    sure = [part.name for part, price in priced if (finite(price.net[0]) or 0) > 0]
-    never = [part.name for part, price in priced if (finite(price.net[2]) or 0) < 0]
-    said = [
-        f"At the declared prices {', '.join(sure)} surely pay{'s' if len(sure) == 1 else ''}."
-        if sure
-        else "At the declared prices nothing surely pays."
-    ]
-    if never:
-        said.append(f"Surely not worth their price: {', '.join(never)}.")
-    chart = intervals("money", "Net a month", rows, f"net, {unit}")
-    return [
-        paragraph(" ".join(said), "meaning"),
-        figure_of(chart, "Worth of the gain less all costs, a month; the interval is the gain's"),
-        stack(("capability", "worth", "cost", "net"), [_worth(part, price) for part, price in priced], f"In {unit}"),
-        stack(
-            BREAK_EVEN, [_break_even(part, price) for part, price in priced], f"Where it breaks even: costs in {unit}"
-        ),
-        unfold("How this was computed", MONEY_HOW),
-    ]
-
-
-def _net(part: Part, price: Price) -> Row:
-    low, middle, high = price.net
-    return Row(part.name, low, middle, high, interval(low, middle, high), part.verdict)
-
-
-def _worth(part: Part, price: Price) -> tuple[str, ...]:
-    return part.name, plain_interval(*price.value), number(price.cost), interval(*price.net)
-
-
-def _break_even(part: Part, price: Price) -> tuple[str, ...]:
-    sure, probable, not_above = price.breakeven_cost
-    multiple = finite(price.breakeven_volume)
-    return (
-        part.name,
-        number(sure),
-        number(probable),
-        number(not_above),
-        number(price.breakeven_value),
-        Figure(DASH if multiple is None else f"{number(multiple)} × today"),
-    )

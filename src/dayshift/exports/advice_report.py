@@ -11,7 +11,8 @@ from html import escape
 from pathlib import Path
 
 from dayshift.adviser.evidence import Advice, Factor, Part
-from dayshift.exports.advice_operation import growth_part, money_part, monitoring_part, team_part, volume_part
+from dayshift.exports.advice_money import money_part
+from dayshift.exports.advice_operation import growth_part, monitoring_part, team_part, volume_part
 from dayshift.exports.advice_quality import (
     Yardstick,
     cadence_part,

@@ -203,7 +203,7 @@ def _rows(rows: Sequence[Row], axis: Axis, edge: float | None, mark: Level | Non
         made.append(_row(row, across, y))
         first = foot - height + 17 if phone else y + 4.5 - 8 * (len(each) - 1)
         words = [_text(4, first + 16 * at, line, "name") for at, line in enumerate(each)]
-        if phone and text_width(each[-1]) + text_width(row.says) + 20 > width and row.says in each:
+        if phone and len(each) > 1 and each[-1] == row.says:
             words[-1] = _text(4, first + 16 * (len(each) - 1), row.says, "value")
         elif row.says:
             words.append(_text(width - 4, first + 16 * (len(each) - 1) if phone else y + 4.5, row.says, "value", "end"))
