@@ -132,6 +132,16 @@ def test_prices_decide_where_they_are_declared(cost: float, verdict: str) -> Non
         assert "rate of incidents is unknown" in found.finding.reasons[0]
 
 
+@pytest.mark.parametrize(("detection", "verdict"), [(0.1, NEEDED), (1e6, NOT_NEEDED)])
+def test_what_an_unseen_fault_may_cost_is_as_declared(calm: Monitoring, detection: float, verdict: str) -> None:
+    """The days of the smallest gain in `[advise] detection` are what a fault's cost is held against; the cost stays."""
+    history = made()
+    found = monitoring(history, FakeReplay(history), TRACK, replace(OPTIONS, detection=detection))
+    assert found.finding.delta == pytest.approx(detection * OPTIONS.delta)
+    assert found.finding.verdict == verdict
+    assert found.finding.gain == calm.finding.gain
+
+
 def test_the_rate_of_incidents_is_exact() -> None:
     """Garwood's interval of a Poisson count, and the rule of three."""
     assert incident_rate(0, 183)[2] == pytest.approx(3 * 365 / 183)

@@ -117,3 +117,14 @@ def test_every_assumption_is_said_in_the_answer() -> None:
     answer = judge_again(samples.transactions(), asked, Settings())
     assert "what if: volume = 10x, value_per_point = 500, deadline = 1h" in answer.notes
     assert answer.headline
+
+
+def test_what_is_not_judged_again_is_said() -> None:
+    """Monitoring needs the replay: another worth leaves its verdict as it was, and the answer says so."""
+    told = "monitoring stands as it was judged"
+    priced, larger = (
+        judge_again(samples.flights(), parse(text), Settings()) for text in ("value_per_point=5", "volume=9x")
+    )
+    assert part_verdict(priced, "monitoring") == part_verdict(samples.flights(), "monitoring")
+    assert any(note.startswith(told) for note in priced.notes)
+    assert not any(note.startswith(told) for note in larger.notes)

@@ -1,4 +1,11 @@
-"""Every alarm rule run over the watched days, once: scores, alarms, real shifts and which days are calm."""
+"""Every alarm rule run over the watched days, once: scores, alarms, real shifts and which days are calm.
+
+    distances of each day from its past -> shifts -> calm days, in two halves -> limits from the first half
+                                        -> alarms of every rule on every day, counted on the second half
+
+The first days, which have no past yet to be compared with, are neither calm nor counted. Faults are held against the same
+limits later (`faults.py`), so what a rule costs and what it finds come from one calibration.
+"""
 
 import math
 from collections.abc import Mapping, Sequence

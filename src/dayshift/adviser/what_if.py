@@ -116,6 +116,10 @@ def judge_again(advice: Advice, asked: Mapping[str, float | int], settings: Sett
     notes = [f"what if: {', '.join(f'{name} = {_said(name, value)}' for name, value in asked.items())}"]
     if times != 1.0:
         notes.append("gains are those measured at today's volume; more events may change them")
+    if asked.keys() - {"label_delay", "volume", "deadline"} and advice.monitoring is not None:
+        notes.append(
+            "monitoring stands as it was judged with the replay: dayshift advise judges it by other prices and gains"
+        )
     advice = replace(advice, notes=(*notes, *advice.notes), assumptions=assumptions(settings, advice))
     decided = decide(advice, terms_of(settings, advice))
     return replace(decided, notes=(*decided.notes, *undeclared(settings, decided)))
