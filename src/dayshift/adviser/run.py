@@ -139,8 +139,15 @@ def _replayed(
         replay = held.enter_context(Replay(history, weeks, options=options, workers=pool))
         made = replayed(history, replay, made, request, request.limit_s - reserved)
         if replay.stopped:
-            made = replace(made, complete=False, unfinished=("replays: it was stopped",))
+            made = replace(made, complete=False, unfinished=_missing(made, request))
         return made, _last_model(replay) if GROWTH in request.questions and made.skill else None
+
+
+def _missing(made: Advice, request: AdviseRequest) -> tuple[str, ...]:
+    """The parts that have no figure yet; where all have one, what was still to make them finer."""
+    have = {FRESH: made.freshness, LABELS: made.label_delay, CADENCE: made.cadence, MONITORING: made.monitoring}
+    none = tuple(name for name, part in have.items() if part is None and name in request.questions)
+    return none or ("the last replays, which make the intervals narrower",)
 
 
 def _last_model(replay: Replay) -> Model | None:

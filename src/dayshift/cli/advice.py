@@ -29,7 +29,7 @@ def advice_tables(advice: Advice, page: Path | None = None) -> list[Table | str]
     """
     made: list[Table | str] = []
     if not advice.complete:
-        made.append(_wrapped(f"Stopped before its end; missing: {', '.join(advice.unfinished) or 'some replays'}."))
+        made.append(_wrapped(f"Stopped before its end; missing: {', '.join(advice.unfinished) or 'the last replays'}."))
     made.append(_wrapped(f"{advice.pipeline}: {advice.headline}"))
     if advice.stopped_by:
         return [*made, "\n".join(_leaks(advice.stopped_by))]
@@ -94,7 +94,7 @@ def _closing(advice: Advice) -> list[Table | str]:
     if advice.skill is not None:
         lines += _skill(advice)
     notes = (*advice.contradictions[:2], *advice.notes)
-    lines += [_wrapped(f"Note: {note}.") for note in notes[:NOTES]]
+    lines += [_wrapped(f"Note: {note.rstrip('.')}.") for note in notes[:NOTES]]
     if len(notes) > NOTES:
         lines.append(f"Note: {len(notes) - NOTES} more in the report.")
     if advice.assumptions:

@@ -86,10 +86,12 @@ def _judged_again(project: Project, text: str) -> Advice:
 
 
 def _plan(project: Project, seconds: float | None) -> dict[str, object]:
+    from dayshift.adviser.say import counted
+
     loads = project.lake.last_load
     first = "load the sources into the lake, as `dayshift run` does; " if not loads else ""
     return {
-        "do": f"{first}replay the history of '{project.pipeline.name}' ({loads} {'load' if loads == 1 else 'loads'} in the lake)",
+        "do": f"{first}replay the history of '{project.pipeline.name}' ({counted(loads, 'load')} in the lake)",
         "write": f"{FOLDER}/{ADVICE}, {FOLDER}/{PAGE}, {FOLDER}/{CACHE}",
         "take": f"about {project.settings.advise.seconds if seconds is None else seconds:g} s",
     }
