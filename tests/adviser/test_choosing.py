@@ -7,7 +7,7 @@ import numpy as np
 
 from dayshift.adviser.choosing import AGE, checks, choose
 from dayshift.adviser.evidence import Fault
-from dayshift.adviser.faults import Outcome
+from dayshift.adviser.faults import FaultOutcome
 from dayshift.adviser.rules import CUSUM
 
 DAYS, STARTS = 120, 10
@@ -28,7 +28,7 @@ def watch(budget: float = 1.0, **false_alarms: int) -> Any:
     )
 
 
-def outcome(name: str = "x times 100", **found: float) -> Outcome:
+def outcome(name: str = "x times 100", **found: float) -> FaultOutcome:
     """A fault that each rule finds on the first day in this share of the weeks: the later ones for names that begin with z."""
     seen = {}
     for rule, share in found.items():
@@ -37,7 +37,7 @@ def outcome(name: str = "x times 100", **found: float) -> Outcome:
         table[slice(STARTS - count, None) if rule.startswith("z") else slice(count), 0] = True
         seen[rule] = table
     loss = np.full(STARTS, 0.1)
-    return Outcome(name, ("x",), loss, np.full((STARTS, 7), 0.5), seen, np.full(STARTS, np.nan), 1.0)
+    return FaultOutcome(name, ("x",), loss, np.full((STARTS, 7), 0.5), seen, np.full(STARTS, np.nan), 1.0)
 
 
 def chosen(found: tuple[Any, tuple[str, ...]]) -> tuple[str, ...]:

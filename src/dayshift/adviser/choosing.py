@@ -12,7 +12,7 @@ import numpy as np
 
 from dayshift.adviser.detectors import rate_interval
 from dayshift.adviser.evidence import Detector, Fault
-from dayshift.adviser.faults import WEEK, Outcome
+from dayshift.adviser.faults import WEEK, FaultOutcome
 from dayshift.adviser.rules import CUSUM, LIVE
 from dayshift.adviser.watch import Bools, Floats, Watch
 
@@ -21,14 +21,14 @@ MOST_RULES, WORTH_ADDING = 3, 0.05
 AGE = "age of the newest event behind the features"
 
 
-def alarmed(outcome: Outcome, names: Sequence[str]) -> Bools:
+def alarmed(outcome: FaultOutcome, names: Sequence[str]) -> Bools:
     """On which days of which fault week any of these rules alarms: bool[start, 7]."""
     none = np.zeros((len(outcome.loss), WEEK), np.bool_)
     return np.asarray(np.any([none, *(outcome.found[name] for name in names if name in outcome.found)], axis=0))
 
 
 def choose(
-    watch: Watch, outcomes: Sequence[Outcome], by_labels: Sequence[Floats]
+    watch: Watch, outcomes: Sequence[FaultOutcome], by_labels: Sequence[Floats]
 ) -> tuple[tuple[Detector, ...], tuple[str, ...]]:
     """Every rule with its false alarms and what it found, and the names of those to use together (none: nothing keeps the
     budget and finds a fault). Where several are to be used, they stand as one more detector."""
@@ -56,7 +56,7 @@ def _merit(one: Detector) -> tuple[float, float, float, str]:
 
 
 def _detector(
-    watch: Watch, outcomes: Sequence[Outcome], by_labels: Sequence[Floats], names: tuple[str, ...]
+    watch: Watch, outcomes: Sequence[FaultOutcome], by_labels: Sequence[Floats], names: tuple[str, ...]
 ) -> Detector:
     counted = np.all([watch.counted(name) for name in names], axis=0)
     windows = int(counted.sum())
@@ -85,7 +85,7 @@ def _detector(
 
 
 def checks(
-    chosen: Sequence[str], outcomes: Sequence[Outcome], faults: Sequence[Fault], delta: float
+    chosen: Sequence[str], outcomes: Sequence[FaultOutcome], faults: Sequence[Fault], delta: float
 ) -> tuple[str, ...]:
     """The rules to use, and the age of events when a frozen snapshot costs what matters and they do not find it."""
     found = list(chosen)

@@ -91,7 +91,7 @@ class Injected:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FaultOutcome:
     """What a fault did: `loss[start]` of the metric a day, positive when worse; `metric[start, day]` under the fault;
     `found[rule][start, day]` whether the rule alarms on that day; `live[start]` days until a look every hour alarms, NaN if
     not within a week. `prediction` is the greatest change of a prediction."""
@@ -286,7 +286,7 @@ def _last_before(stage: Stage, codes: Ints) -> Ints:
     return np.where(found >= 0, order[np.maximum(found, 0)], -1)
 
 
-def play(stage: Stage, fault: Injected, rules: Callable[[Sequence[int]], Sequence[Rule]], live: Any) -> Outcome:
+def play(stage: Stage, fault: Injected, rules: Callable[[Sequence[int]], Sequence[Rule]], live: Any) -> FaultOutcome:
     """The fault in every week of the stage.
 
     Args:
@@ -302,7 +302,7 @@ def play(stage: Stage, fault: Injected, rules: Callable[[Sequence[int]], Sequenc
     found, first = _noticed(stage, values, rules, live)
     found |= _by_own_past(stage, values, said)
     away = float(np.nanmax(np.abs(said - stage.running.prediction[stage.rows])))
-    return Outcome(fault.name, fault.columns, loss, metric, found, first, away)
+    return FaultOutcome(fault.name, fault.columns, loss, metric, found, first, away)
 
 
 def judged(stage: Stage, said: Floats) -> Floats:
@@ -408,4 +408,4 @@ def _only(seen: Observation, names: set[str]) -> Observation:
     return Observation(seen.rows, nulls, quantiles, seen.prediction, seen.prediction_spread, None)
 
 
-__all__ = ["Injected", "Outcome", "Stage", "fault_starts", "faults_of", "play"]
+__all__ = ["Injected", "FaultOutcome", "Stage", "fault_starts", "faults_of", "play"]

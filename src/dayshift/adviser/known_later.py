@@ -37,7 +37,7 @@ UNITS = (1, 1_000, 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000)
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskingRows:
     """Some questions: the asking rows with `as_of` in microseconds, labels (NaN: none), and which are old enough for one."""
 
     frame: pl.DataFrame
@@ -94,7 +94,7 @@ def _own_columns(history: History) -> list[str]:
     return [name for name in dict.fromkeys(read_) if name not in fixed]
 
 
-def _asked(history: History, rows: np.ndarray, columns: list[str]) -> Asked:
+def _asked(history: History, rows: np.ndarray, columns: list[str]) -> AskingRows:
     """The sampled questions, and some of those that have no label."""
     ripe = history.ripe_at() <= history.known_until_us
     silent = np.flatnonzero(np.isnan(history.label) & ripe)
@@ -110,10 +110,10 @@ def _asked(history: History, rows: np.ndarray, columns: list[str]) -> Asked:
     rows_ = rows_.join(named.lazy(), on=keys, how="semi").unique(keys, keep="any")
     frame = named.join(rows_.collect(engine="streaming"), on=keys, how="left", maintain_order="left", nulls_equal=True)
     frame = frame.select(*asker.key_columns, *columns).with_columns(pl.Series(AS_OF, history.as_of[chosen]))
-    return Asked(frame, history.label[chosen], ripe[chosen])
+    return AskingRows(frame, history.label[chosen], ripe[chosen])
 
 
-def _skill(history: History, asked: Asked, name: str) -> float:
+def _skill(history: History, asked: AskingRows, name: str) -> float:
     """What a column alone knows of the answer, where it is there."""
     column = asked.frame[name]
     if isinstance(column.dtype, pl.Datetime):  # how long after the question: times as such never come again
@@ -136,7 +136,7 @@ class Beside:
     without: np.ndarray
 
 
-def _beside(history: History, asked: Asked, source: Source) -> Beside:
+def _beside(history: History, asked: AskingRows, source: Source) -> Beside:
     keys = list(history.pipeline.asker.key_columns)
     told = [name for name in source.columns if name not in {*keys, *source.key_columns, source.time}]
     events = read(history.log, source, [source.time, *keys, *told])
@@ -203,7 +203,7 @@ def _empty_without(own: pl.Series, both: Beside) -> bool:
     return bool(both.without.sum() >= FEWEST and empty[both.without].mean() >= 0.95 and empty[came].mean() <= 0.01)
 
 
-def _is_empty_without(history: History, asked: Asked, name: str, skill: float) -> str | None:
+def _is_empty_without(history: History, asked: AskingRows, name: str, skill: float) -> str | None:
     """Whether a column is empty where no answer came."""
     empty = asked.frame[name].is_null().to_numpy() & asked.ripe
     silent = np.isnan(asked.label) & asked.ripe

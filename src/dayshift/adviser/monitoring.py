@@ -35,7 +35,7 @@ from dayshift.adviser.evidence import (
     Monitoring,
     Shift,
 )
-from dayshift.adviser.faults import Outcome, Stage, fault_starts, faults_of, play
+from dayshift.adviser.faults import FaultOutcome, Stage, fault_starts, faults_of, play
 from dayshift.adviser.interval import gain
 from dayshift.adviser.shifts import Change, dated, lost_a_day, weekly_alarm
 from dayshift.adviser.watch import Bools, Floats, Watch, watched
@@ -90,7 +90,7 @@ def monitoring(
     running = run_models(history, replay, track, days, sub, options.models)
     watch = watched(history, days, sub, running, options.budget)
     starts = fault_starts(days, running, replay.weeks, options.starts)
-    outcomes: list[Outcome] = []
+    outcomes: list[FaultOutcome] = []
     if len(starts) and running.models:
         take = _taker(replay, track)
         stage = Stage(history, take, days, sub, watch.columns, running, watch.seen, starts)
@@ -153,7 +153,7 @@ def _nothing(options: MonitoringOptions, reasons: tuple[str, ...]) -> Monitoring
     return Monitoring(finding, (), (), (), (), 0, options.budget, None, None, reasons=reasons)
 
 
-def _played(stage: Stage, watch: Watch) -> tuple[list[Outcome], list[str]]:
+def _played(stage: Stage, watch: Watch) -> tuple[list[FaultOutcome], list[str]]:
     """What each fault did, and which of them the model refuses to answer under: those stop a run and need no watching."""
     outcomes, refused = [], []
     for fault in faults_of(stage):
@@ -168,7 +168,7 @@ def _taker(replay: Any, track: Any) -> Any:
     return lambda rows: replay.take(track.situation, rows)
 
 
-def _days_by_labels(watch: Watch, outcome: Outcome, starts: Any, label_days: float) -> Floats:
+def _days_by_labels(watch: Watch, outcome: FaultOutcome, starts: Any, label_days: float) -> Floats:
     """For each start the days until the CUSUM on matured accuracy alarms: the label's delay and the days it needs.
 
     What a week does not settle goes on as the week was; NaN when it never would."""
@@ -182,7 +182,7 @@ def _days_by_labels(watch: Watch, outcome: Outcome, starts: Any, label_days: flo
     return found
 
 
-def _fault(outcome: Outcome, by_labels: Floats, alarms: Bools, watch: Watch) -> Fault:
+def _fault(outcome: FaultOutcome, by_labels: Floats, alarms: Bools, watch: Watch) -> Fault:
     loss = outcome.loss[np.isfinite(outcome.loss)]
     mean = float(loss.mean()) if len(loss) else math.nan
     half = math.inf
@@ -223,7 +223,7 @@ def _days_saved(faults: Sequence[Fault]) -> float | None:
     return float(np.mean([_saved(one) for one in faults])) if faults else None
 
 
-def _finding(found: Monitoring, outcomes: Sequence[Outcome], starts: Any, options: MonitoringOptions) -> Finding:
+def _finding(found: Monitoring, outcomes: Sequence[FaultOutcome], starts: Any, options: MonitoringOptions) -> Finding:
     delta = options.matters
     saved = _a_fault(outcomes, [_saved(one) for one in found.faults], starts)
     exposed = _a_fault(outcomes, [_late(one) for one in found.faults], starts)
@@ -247,7 +247,7 @@ def _finding(found: Monitoring, outcomes: Sequence[Outcome], starts: Any, option
     return Finding("monitoring", title, saved, delta, UNDECIDED if reasons else verdict, tuple(reasons))
 
 
-def _a_fault(outcomes: Sequence[Outcome], days: Sequence[float], starts: Any) -> Gain | None:
+def _a_fault(outcomes: Sequence[FaultOutcome], days: Sequence[float], starts: Any) -> Gain | None:
     """Loss times these days, the mean over faults, week by week."""
     if not outcomes or len(starts) < 2:
         return None

@@ -95,7 +95,7 @@ def column_of(name: str, values: pl.Series | Floats, first: NDArray[np.bool_]) -
     return Column(name, np.concatenate([below, grid, above]), bin_of.astype(np.int64), few, codes)
 
 
-def columns_of(days: Days, sub: pl.DataFrame, prediction: Floats, most: int = 40) -> list[tuple[Column, Floats]]:
+def watched_columns(days: Days, sub: pl.DataFrame, prediction: Floats, most: int = 40) -> list[tuple[Column, Floats]]:
     """The watched columns with their values on the drawn rows: at most `most` features in their order, and the predictions."""
     early = days.day[days.drawn] < max(days.count // 2, 1)
     rows = np.flatnonzero(days.drawn)

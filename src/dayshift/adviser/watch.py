@@ -44,7 +44,7 @@ from dayshift.adviser.rules import (
     poisson_alarms,
     usual_of,
 )
-from dayshift.adviser.scores import Column, by_hour, columns_of, distances, references, sliding
+from dayshift.adviser.scores import Column, by_hour, watched_columns, distances, references, sliding
 from dayshift.adviser.shifts import Change, calm_days, changes, series_of, silent_days
 from dayshift.lifecycle.metrics import DAY_US
 from dayshift.lifecycle.monitor import FEWEST, LATEST, Observation
@@ -181,7 +181,7 @@ class Watch:
 
 def watched(history: Any, days: Days, sub: pl.DataFrame, running: Running, budget: float) -> Watch:
     """All distances of all days, and what they say."""
-    columns = columns_of(days, sub, running.prediction)
+    columns = watched_columns(days, sub, running.prediction)
     drawn = days.day[days.drawn]
     measured, live = [], []
     for column, values in columns:
