@@ -408,4 +408,4 @@ def _only(seen: Observation, names: set[str]) -> Observation:
     return Observation(seen.rows, nulls, quantiles, seen.prediction, seen.prediction_spread, None)
 
 
-__all__ = ["Injected", "FaultOutcome", "Stage", "fault_starts", "faults_of", "play"]
+__all__ = ["FaultOutcome", "Injected", "Stage", "fault_starts", "faults_of", "play"]

@@ -44,7 +44,7 @@ from dayshift.adviser.rules import (
     poisson_alarms,
     usual_of,
 )
-from dayshift.adviser.scores import Column, by_hour, watched_columns, distances, references, sliding
+from dayshift.adviser.scores import Column, by_hour, distances, references, sliding, watched_columns
 from dayshift.adviser.shifts import Change, calm_days, changes, series_of, silent_days
 from dayshift.lifecycle.metrics import DAY_US
 from dayshift.lifecycle.monitor import FEWEST, LATEST, Observation
