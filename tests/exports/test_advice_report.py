@@ -422,7 +422,7 @@ def test_a_mark_that_differs_from_its_interval_is_explained() -> None:
     part = replace(flights().parts[0], name="hourly features", verdict="not needed")
     text = said(advice_html(replace(flights(), parts=(flights().parts[0], part))))
     assert "hourly features *" in text
-    assert "* judged together with another capability: see its evidence" in text
+    assert "* by its interval alone it would be needed" in text
     assert "streaming features *" not in text
 
 
@@ -454,8 +454,17 @@ def test_shifts_that_nobody_would_have_seen_are_counted() -> None:
         replace(one, days_live=None, days_nightly=None, days_weekly_accuracy=None) for one in monitoring.shifts
     )
     text = said(advice_html(replace(flights(), monitoring=replace(monitoring, shifts=blind))))
-    assert "Of 2 shifts, 2 would have been shown by no way of watching" in text
-    assert "no way of watching" not in said(advice_html(flights()))
+    assert "Each of the 2 shifts would not have been shown by any way of watching" in text
+    assert "any way of watching" not in said(advice_html(flights()))
+
+
+def test_a_forecast_ends_where_scenarios_begin() -> None:
+    """Further ahead than twice the history nobody knows; the plot says from where."""
+    growth = flights().growth
+    assert growth is not None
+    start, end = (growth.forecast["linear"][at][0] for at in (0, -1))
+    marked = replace(growth, scenario_from_us=(start + end) // 2)
+    assert "from here a scenario" in said(advice_html(replace(flights(), growth=marked)))
 
 
 def test_why_there_is_no_replay_stands_on_top() -> None:

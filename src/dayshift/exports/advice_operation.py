@@ -232,10 +232,10 @@ def _shifts(monitoring: Monitoring, unit: Yardstick) -> Html | str:
 def _unseen(unseen: int, shifts: int) -> str:
     if not unseen:
         return ""
-    which = "The one shift" if shifts == 1 else f"Of {shifts} shifts, {'one' if unseen == 1 else unseen}"
-    return (
-        f"{which} would have been shown by no way of watching; what such shifts cost is counted over their whole span."
-    )
+    which = f"{unseen} of {shifts} shifts"
+    if unseen == shifts:
+        which = "The one shift" if shifts == 1 else f"Each of the {shifts} shifts"
+    return f"{which} would not have been shown by any way of watching; what such shifts cost is counted over their whole span."
 
 
 def _detectors(monitoring: Monitoring) -> list[Html | None]:
@@ -453,6 +453,9 @@ def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
     layers += [Note(f"↑ {name} only at {tick_text(y)} events a day") for name, y in beyond]
     says = _growth_says(history, ahead, lines)
     along = Axis("", min(times), max(times), "time")
+    scenario = finite(growth.scenario_from_us)
+    if scenario is not None and along.low < scenario < along.high:
+        layers.append(Moment(scenario, "from here a scenario"))
     return plot("growth", "Growth and capacity", says, (along, up), layers, 320)
 
 

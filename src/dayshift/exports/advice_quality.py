@@ -17,6 +17,7 @@ from dayshift.exports.advice_words import (
     meaning,
     number,
     paragraph,
+    percent,
     score,
     stack,
     unfold,
@@ -210,7 +211,11 @@ def _beaten(finding: Finding) -> bool:
 
 
 def _matters(skill: Skill) -> Html | None:
-    source = "2 % of the skill over the best constant, as none is declared" if skill.assumed else "as declared"
+    value, floor, delta = finite(skill.value), finite(skill.floor), finite(skill.delta)
+    share = "a share"
+    if delta is not None and value is not None and floor is not None and value != floor:
+        share = percent(abs(delta / (value - floor)))
+    source = f"{share} of the skill over the best constant, as none is declared" if skill.assumed else "as declared"
     return paragraph(f"The smallest gain that matters is {number(skill.delta)} {skill.metric}: {source}.", "change")
 
 

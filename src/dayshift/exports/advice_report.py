@@ -58,6 +58,7 @@ FACTORS: tuple[tuple[str, tuple[str, ...], str], ...] = (
 )
 
 
+STAR = "by its interval alone it would be needed; another capability or a doubt decides"
 HOW = {
     "weeks": "weeks judged",
     "first_week": "first week judged",
@@ -171,7 +172,7 @@ def _sections(advice: Advice, unit: Yardstick) -> list[tuple[str, str, Html]]:
         "growth": growth_part(advice.growth, advice.volume),
     }
     made: list[tuple[str, str, Sequence[Html | str | None]]] = [
-        ("verdict", "The verdict", [_parts(advice.parts), _gains(advice, unit)]),
+        ("verdict", "The verdict", [_parts(advice.parts, unit), _gains(advice, unit)]),
         ("design", "The cheapest sufficient design", _design(advice)),
         ("factors", "Five factors", [_factors(advice.factors)]),
         ("naive", "Is the model better than a naive prediction?", naive_part(advice.skill)),
@@ -215,11 +216,7 @@ def _gains(advice: Advice, unit: Yardstick) -> Html | None:
         if part.gain is not None
     ]
     chart = intervals("parts", "What each capability would gain", rows, unit.gain, unit.delta)
-    star = (
-        " * judged together with another capability: see its evidence."
-        if any(row.name.endswith(" *") for row in rows)
-        else ""
-    )
+    star = f" * {STAR}." if any(row.name.endswith(" *") for row in rows) else ""
     return figure_of(
         chart,
         f"What each capability would gain in {unit.metric}; 95 % intervals. The band is too small to matter.{star}",
@@ -228,17 +225,24 @@ def _gains(advice: Advice, unit: Yardstick) -> Html | None:
 
 def _starred(part: Part, unit: Yardstick) -> str:
     """The name, marked where the interval alone would have given another verdict."""
+    return f"{part.name} *" if _overruled(part, unit) else part.name
+
+
+def _overruled(part: Part, unit: Yardstick) -> bool:
     low = finite(part.gain.low) if part.gain else None
-    alone = low is not None and unit.delta is not None and low >= unit.delta
-    return f"{part.name} *" if alone and part.verdict != "needed" else part.name
+    return low is not None and unit.delta is not None and low >= unit.delta and part.verdict != "needed"
 
 
-def _parts(parts: Sequence[Part]) -> Html | None:
+def _changes(part: Part, unit: Yardstick) -> str:
+    return STAR if _overruled(part, unit) else part.changes
+
+
+def _parts(parts: Sequence[Part], unit: Yardstick) -> Html | None:
     rows = [
         (
             Html(escape(part.name) + _tags(part)),
             verdict(part.verdict),
-            Html(f"{soft(typeset(sentence(part.evidence)))}{_change(part.changes, part.evidence)}"),
+            Html(f"{soft(typeset(sentence(part.evidence)))}{_change(_changes(part, unit), part.evidence)}"),
         )
         for part in parts
     ]
@@ -257,6 +261,8 @@ def _tags(part: Part) -> str:
 
 
 def _change(changes: str, evidence: str) -> str:
+    if changes == STAR:
+        return f"<small>{sentence(STAR)}</small>"
     return f"<small>Would change it: {soft(typeset(changes))}</small>" if changes and changes not in evidence else ""
 
 
