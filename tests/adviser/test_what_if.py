@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dayshift.adviser.decide import decide
-from dayshift.adviser.evidence import NEEDED, Advice
+from dayshift.adviser.evidence import NEEDED, UNDECIDED, Advice, Gain, Ladder, Rung
 from dayshift.adviser.parts import LABELS, Terms
+from dayshift.adviser.verdict import UNSKILLED, few_positives, finding
 from dayshift.adviser.what_if import faster_labels, judge_again, other_delta, parse, scaled
 from dayshift.adviser.written import from_json, load, save, schema, to_json
 from dayshift.definition.settings import Settings
@@ -16,6 +17,7 @@ from dayshift.diagnostics import NotReady, UsageError
 from tests.exports import advice_samples as samples
 
 DAY = 86_400_000_000
+GAIN = Gain(0.02, 0.015, 0.025, (0.02,) * 8, tuple(range(8)))
 SAMPLES = [samples.flights, samples.transactions, samples.losses, samples.short, samples.stopped, samples.interrupted]
 
 
@@ -54,6 +56,19 @@ def test_assumptions_are_read_as_people_write_them() -> None:
     }
     with pytest.raises(UsageError, match="knows no 'label_dely'"):
         parse("label_dely=1d")
+
+
+def test_another_gain_that_matters_keeps_the_other_reasons() -> None:
+    """Few positives stay few; only that no gain was said to matter is settled by saying one."""
+    found = finding("x", "one over another", GAIN, 0.01, reasons=(*few_positives([8]), UNSKILLED))
+    rungs = (Rung("midnight", 0.7), Rung("event", 0.72, found))
+    advice = Advice("p", 0, "", freshness=Ladder("freshness", "midnight", rungs, reasons=(UNSKILLED,)))
+    again = other_delta(advice, 0.001).freshness
+    assert again is not None
+    assert again.reasons == ()
+    assert again.rungs[1].finding is not None
+    assert again.rungs[1].finding.verdict == UNDECIDED
+    assert again.rungs[1].finding.reasons == few_positives([8])
 
 
 @pytest.mark.parametrize("text", ["label_delay=soon", "volume=-1x", "volume=0", "value_per_point=nan", "deadline=", ""])

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from dayshift.adviser.cadence import CadenceInputs, cadence
 from dayshift.adviser.evidence import UNDECIDED, Advice, Cadence, Finding, Ladder, Monitoring, Skill
 from dayshift.adviser.grids import compare, fresh, level, sign_of, stack
@@ -23,9 +25,10 @@ from dayshift.adviser.monitoring import MonitoringOptions, monitoring
 from dayshift.adviser.naive import floor_and_means, weekly
 from dayshift.adviser.terms import watching
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Track
-from dayshift.adviser.verdict import FEWEST_WEEKS, contradictions, finding
+from dayshift.adviser.verdict import FEWEST_WEEKS, UNSKILLED, contradictions, finding
 from dayshift.definition import Calendar
 from dayshift.definition.duration import MICROSECONDS, format_duration, parse_duration
+from dayshift.lifecycle.baseline import LAST
 
 if TYPE_CHECKING:
     from dayshift.adviser.history import History
@@ -256,12 +259,21 @@ def _terms(work: Replayed, history: History, skill: Skill, second: Mapping[Any, 
     return LadderTerms(
         starts=weeks.starts.tolist(),
         delta=skill.delta,
-        reasons=(*history.reasons, *weeks.reasons),
+        reasons=_reasons(work, history, skill),
         positives_per_week=_positives(work, history),
         resolution_us=history.stamps_us,
         asked_us=history.resolution_us if isinstance(history.pipeline.predict, Calendar) else 0,
         second=second,
     )
+
+
+def _reasons(work: Replayed, history: History, skill: Skill) -> tuple[str, ...]:
+    """What forbids any verdict here. A share of a skill that is not shown says nothing: with no skill at all it is next to
+    nothing, and luck would pass it in every fortieth question."""
+    constant = next((each for name, each in skill.beats.items() if name != LAST), None)
+    shown = constant is not None and constant.gain is not None and constant.gain.low > 0
+    why = () if shown or not skill.assumed else (UNSKILLED,)
+    return (*history.reasons, *work.replay.weeks.reasons, *why)
 
 
 def _positives(work: Replayed, history: History) -> list[float] | None:
@@ -313,7 +325,7 @@ def _cadence(work: Replayed, history: History, made: Advice, request: AdviseRequ
         label_delay_weeks=history.label_delay_us / WEEK_US,
         hand_weeks=parse_duration(request.settings.advise.retrain_by_hand) / WEEK_US,
         positives_per_week=_positives(work, history),
-        reasons=(*history.reasons, *weeks.reasons),
+        reasons=_reasons(work, history, made.skill),
     )
     first = cadence(inputs)
     track = work.track(expanding=expanding)
@@ -352,12 +364,13 @@ def _skill(work: Replayed, history: History, request: AdviseRequest) -> Skill | 
     value = level(grids) if grids else math.nan
     if not math.isfinite(value):
         return None
-    weeks = weekly(work.replay)
+    values, starts = fresh(stack(grids)), work.replay.weeks.starts
+    judged = np.isfinite(values).any(axis=0)
+    weeks = {name: np.where(judged, each, np.nan) for name, each in weekly(work.replay).items()}
     floor, naive = floor_and_means(weeks)
     settings = request.settings.advise
     declared = settings.smallest_gain
     delta = declared if declared is not None else max(settings.smallest_gain_share * abs(value - floor), LEAST)
-    values, starts = fresh(stack(grids)), work.replay.weeks.starts
     beats = {
         name: finding(
             f"naive.{name}", f"the model over '{name}'", gain(values - sign_of(history.metric.name) * each, starts), 0.0

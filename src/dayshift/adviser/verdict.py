@@ -23,6 +23,10 @@ FEWEST_WEEKS = 6
 RECOMMENDED_WEEKS = 12
 FEWEST_POSITIVES = 50
 TOO_SHORT = "not enough history"
+UNSKILLED = (
+    "the model is not shown to beat the best constant prediction, so no share of its skill says which gain matters: "
+    "declare [advise] smallest_gain"
+)
 _TEN_YEARS = 520
 
 
@@ -211,6 +215,7 @@ __all__ = [
     "FEWEST_POSITIVES",
     "FEWEST_WEEKS",
     "RECOMMENDED_WEEKS",
+    "UNSKILLED",
     "Beside",
     "contradictions",
     "few_positives",

@@ -27,7 +27,7 @@ from dayshift.adviser.evidence import Advice, Cadence, Finding, Gain, Ladder, Ru
 from dayshift.adviser.growth import growth
 from dayshift.adviser.interval import gain
 from dayshift.adviser.terms import assumptions, terms_of, undeclared
-from dayshift.adviser.verdict import finding
+from dayshift.adviser.verdict import FEWEST_WEEKS, UNSKILLED, finding
 from dayshift.definition.duration import format_duration, parse_duration
 from dayshift.definition.settings import Settings
 from dayshift.diagnostics import DayshiftError, UsageError, nearest, shorten
@@ -246,7 +246,8 @@ def other_delta(advice: Advice, delta: float) -> Advice:
         if one is None:
             return None
         rungs = tuple(replace(step, finding=again(step.finding)) for step in one.rungs)
-        return replace(one, rungs=rungs, extra=tuple(each for each in map(again, one.extra) if each is not None))
+        more = tuple(each for each in map(again, one.extra) if each is not None)
+        return replace(one, rungs=rungs, extra=more, reasons=_without_gain(one.reasons))
 
     skill = replace(advice.skill, delta=delta, assumed=False) if advice.skill else None
     cadence = _cadence(advice.cadence, again)
@@ -261,13 +262,15 @@ def _cadence(found: Cadence | None, again: Callable[[Finding | None], Finding | 
     first = again(found.finding)
     assert first is not None
     more: dict[str, Any] = {name: again(getattr(found, name)) for name in ("against_never", "more_data", "decay")}
-    return replace(found, finding=first, **more)
+    return replace(found, finding=first, reasons=_without_gain(found.reasons), **more)
 
 
 def _lasting(found: Finding) -> tuple[str, ...]:
     """The reasons that do not depend on the smallest gain; those that do are found again."""
-    return tuple(
-        reason
-        for reason in found.reasons
-        if not reason.startswith(("luck of the seeds", "depends on the model", "fewer than", "not measured"))
-    )
+    again = ("luck of the seeds", "depends on the model", f"fewer than {FEWEST_WEEKS} evaluation", "not measured")
+    return tuple(reason for reason in _without_gain(found.reasons) if not reason.startswith(again))
+
+
+def _without_gain(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """The reasons that stay when somebody says which gain matters."""
+    return tuple(reason for reason in reasons if reason != UNSKILLED)
