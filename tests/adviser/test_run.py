@@ -1,11 +1,17 @@
 """The whole advice: what stops it, what is said when little can be measured, and that it is the same twice."""
 
+from __future__ import annotations
+
 import math
+from copy import copy
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from dayshift.adviser.evidence import NEEDED, UNDECIDED, Advice
 from dayshift.adviser.history import History, read_history
@@ -83,3 +89,41 @@ def test_the_same_history_gives_the_same_advice() -> None:
         made.pop("factors")
         made.pop("path")
     assert one == other
+
+
+class Moody(ClassifierMixin, BaseEstimator):
+    """A classifier that fits nothing."""
+
+    def fit(self, table: object, label: object) -> Moody:
+        raise ValueError("never today")
+
+
+def test_a_model_that_cannot_be_fitted_is_told_with_its_reason() -> None:
+    """No figure, nothing needed, and the headline says what the model said."""
+    history = copy(world())
+    history.pipeline = replace(history.pipeline, model=Moody())
+    advice = ask(history, questions=frozenset({FRESH, CADENCE}))
+    assert advice.headline.startswith("Not enough evidence yet: no model could be fitted: ")
+    assert "never today" in advice.headline
+    assert {part.verdict for part in advice.parts} == {UNDECIDED}
+
+
+def test_a_second_run_fits_nothing_anew(tmp_path: Path) -> None:
+    """Every fit is found again under what it was computed from, and the advice is the same; a damaged file is begun anew."""
+    questions = frozenset({FRESH})
+    first, second = (ask(world(), questions=questions, cache=tmp_path) for _ in range(2))
+    assert fits(first)["done"] > 0
+    assert fits(second)["done"] == 0
+    assert fits(second)["cached"] == fits(first)["done"] + fits(first)["cached"]
+    assert second.freshness == first.freshness
+    (tmp_path / "replay.sqlite").write_bytes(b"no data base" * 1000)
+    third = ask(world(), questions=questions, cache=tmp_path)
+    assert fits(third)["done"] == fits(first)["done"]
+    assert third.freshness == first.freshness
+
+
+def fits(advice: Advice) -> dict[str, int]:
+    """How many fits were done, found and failed."""
+    found = advice.how["fits"]
+    assert isinstance(found, dict)
+    return found

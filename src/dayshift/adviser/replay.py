@@ -13,7 +13,6 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -30,14 +29,14 @@ from dayshift.adviser.judging import Sample, worth
 from dayshift.adviser.plan import Cost, Plan, in_order, planned
 from dayshift.adviser.pool import Workers
 from dayshift.adviser.runner import Runner
-from dayshift.adviser.sampling import Drawn, salt_of
+from dayshift.adviser.sampling import salt_of
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOptions, Track, followed, times_rows
 from dayshift.adviser.weeks import Weeks
-from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, answers, table_of
+from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, table_of
 from dayshift.definition.metric import Metric, usual_metrics
 from dayshift.learners.estimator import Model
 from dayshift.lifecycle.evaluate import metric_for
-from dayshift.lifecycle.metrics import DAY_US, Floats, Judged
+from dayshift.lifecycle.metrics import DAY_US, Floats
 
 if TYPE_CHECKING:
     from dayshift.adviser.history import History, Situation
@@ -78,7 +77,6 @@ class Replay:
         self.daily_metrics = self.asked.days_suffice(self.sample)
         self._open(workers)
         self._edges = np.searchsorted(self.sample.as_of, weeks.t0 + WEEK_US * np.arange(weeks.count + 1))
-        self._frames: OrderedDict[Any, pl.DataFrame] = OrderedDict()
         self._done: dict[tuple[Track, int], Outcome] = {}
         self.train_rows = self.options.train_rows
         self._cost: Cost | None = None
@@ -206,44 +204,9 @@ class Replay:
         """
         return self._desk.model(self._task(track, int(self.weeks.starts[week]), ()))
 
-    def frame(self, situation: "Situation") -> pl.DataFrame:
-        """The features of all questions, in the history's order; those of the last two situations are kept.
-
-        Numbers as a model reads them: NaN for null, 0 and 1 for false and true.
-        """
-        if situation not in self._frames:
-            self._frames[situation] = self._columns(situation).frame()
-            if len(self._frames) > 2:
-                self._frames.popitem(last=False)
-        self._frames.move_to_end(situation)
-        return self._frames[situation]
-
     def take(self, situation: "Situation", rows: Any) -> pl.DataFrame:
-        """The features of some questions only, by number: cheaper than `frame`."""
+        """The features of some questions, by number, as a model reads them: NaN for null, 0 and 1 for false and true."""
         return self._columns(situation).take(np.asarray(rows, np.int64))
-
-    def evaluation(self, week: int) -> Drawn:
-        """The questions that judge in a week, in order of time, and how many each stands for."""
-        part = slice(*self.places(week))
-        rows = self.sample.rows[part]
-        return Drawn(rows, np.ones(len(rows)) if self.sample.weight is None else self.sample.weight[part])
-
-    def judge(self, model: Model, frame: pl.DataFrame, rows: Any) -> Floats:
-        """All metrics of a model on these questions, whose features stand in `frame` (as they are, or spoilt on purpose).
-
-        Rows of `evaluation` weigh as there; any others stand for themselves. One number a metric, in its own direction.
-        """
-        return self.score(answers(model, frame), rows)
-
-    def score(self, prediction: Floats, rows: Any) -> Floats:
-        """All metrics of any predictions for these questions, as `judge`."""
-        rows = np.asarray(rows, np.int64)
-        order = np.argsort(np.asarray(self.history.as_of)[rows], kind="stable")
-        rows, prediction = rows[order], np.asarray(prediction, np.float64)[order]
-        by = {name: column.gather(rows) for name, column in self.history.by.items()}
-        as_of = np.asarray(self.history.as_of)[rows]
-        judged = Judged(self.asked.label[rows], prediction, as_of, self._weights(rows), by)
-        return np.array([worth(metric, judged, self.daily_metrics) for metric in self.metrics])
 
     def _task(self, track: Track, origin: int, slices: tuple[tuple[int, int], ...], keep: bool = False) -> Task:
         weighs = track.family == SECOND or self.weighs
@@ -371,15 +334,6 @@ class Replay:
         ]
         return (values[1] - values[0]) * (1 if self.metrics[0].larger_is_better else -1)
 
-    def _weights(self, rows: Any) -> Floats | None:
-        """Those of the sample when all of the rows are in it."""
-        if self.sample.weight is None or not len(rows):
-            return None
-        order = np.argsort(self.sample.rows)
-        place = np.minimum(np.searchsorted(self.sample.rows, rows, sorter=order), len(order) - 1)
-        found = order[place]
-        return self.sample.weight[found] if np.array_equal(self.sample.rows[found], rows) else None
-
     def _features(self, situation: "Situation") -> str:
         """The name of their table; they are made at the first use."""
         key = "none" if situation.freshness == "none" else situation
@@ -400,10 +354,12 @@ class Replay:
 
     @contextlib.contextmanager
     def until_stopped(self) -> Iterator[None]:
-        """Ctrl-C ends what runs and leaves what is there; a second one, outside of a run, is the caller's."""
+        """Ctrl-C ends what runs and leaves what is there; a second one, or one after `options.stop` said so, is the caller's."""
         try:
             yield
         except KeyboardInterrupt:
+            if self.stopped_now():
+                raise
             self._runner.stopped = True
 
 
