@@ -17,8 +17,10 @@ from sklearn.tree import DecisionTreeClassifier
 
 from dayshift.adviser.cache import Cache
 from dayshift.adviser.history import Situation
+from dayshift.adviser.judging import worth
 from dayshift.adviser.replay import Replay, ReplayOptions, Track
 from dayshift.adviser.weeks import weeks_of
+from dayshift.adviser.worker import answers
 from dayshift.diagnostics import NotReady, Place
 from dayshift.lifecycle.metrics import DAY_US
 from tests.adviser.fake_history import MIDNIGHT, TRACK, FakeHistory
@@ -55,9 +57,11 @@ def test_a_grid_holds_each_week_by_the_age_of_its_model() -> None:
     assert there.tolist() == [[age <= week for age in range(3)] for week in range(count)]
     assert grid.positives.sum() == replay.sample.label.sum()
     model = replay.fitted(TRACK, 2)
-    drawn = replay.evaluation(4)
-    frame = replay.frame(MIDNIGHT)[drawn.rows]
-    assert np.allclose(replay.judge(model, frame, drawn.rows), grid.value[:, 4, 2])
+    first, end = replay.places(4)
+    said = answers(model, replay.take(MIDNIGHT, replay.sample.rows[first:end]))
+    judged = replay.sample.judged(first, end, said)
+    found = [worth(metric, judged, replay.daily_metrics) for metric in replay.metrics]
+    assert np.allclose(found, grid.value[:, 4, 2])
 
 
 def test_values_are_means_of_days() -> None:
@@ -68,7 +72,7 @@ def test_values_are_means_of_days() -> None:
     from sklearn.metrics import roc_auc_score
 
     model = replay.fitted(TRACK, 1)
-    rows = replay.evaluation(1).rows
+    rows = replay.sample.rows[slice(*replay.places(1))]
     score = model.estimator.predict_proba(history.values[rows].astype(float))[:, 1]
     day = history.as_of[rows] // DAY_US
     daily = [roc_auc_score(history.label[rows][day == one], score[day == one]) for one in np.unique(day)]
@@ -281,9 +285,9 @@ def test_an_estimator_without_weights_learns_from_rows_drawn_without_regard_to_t
     assert model.estimator.share_ == pytest.approx(history.label.mean(), abs=0.06)
 
 
-def test_frames_come_as_models_read_them() -> None:
-    """The features of all questions, and of some."""
-    replay = replay_of(FakeHistory(LogisticRegression()))
-    frame = replay.frame(MIDNIGHT)
-    assert isinstance(frame, pl.DataFrame)
-    assert frame[[3, 5]].equals(replay.take(MIDNIGHT, [3, 5]))
+def test_features_of_some_questions_are_those_of_all() -> None:
+    """By number, in any order, as a model reads them."""
+    history = FakeHistory(LogisticRegression())
+    found = replay_of(history).take(MIDNIGHT, [5, 3])
+    assert isinstance(found, pl.DataFrame)
+    assert found.to_numpy().tolist() == history.values[[5, 3]].tolist()
