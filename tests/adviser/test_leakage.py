@@ -272,7 +272,9 @@ def test_a_key_that_is_the_time_itself_is_looked_at_too() -> None:
     placed = {"_load": pl.lit(1, pl.Int64), "_position": pl.col("at").dt.epoch("us")}
     frames = {
         "hours": pl.DataFrame({"at": at, "level": level}).with_columns(**placed),
-        "later": pl.DataFrame({"at": at, "up": up}).with_columns(**placed).with_columns(pl.col("_position") + day // 24),
+        "later": pl.DataFrame({"at": at, "up": up})
+        .with_columns(**placed)
+        .with_columns(pl.col("_position") + day // 24),
     }
     log = FrameLog(frames, {"hours": {"level": 40}})
     assert suspicions(read_history(pipeline, log)) == ()
