@@ -17,17 +17,22 @@ from dayshift.runtimes.project import open_project
 
 HERE = Path(__file__).resolve().parent / "advised"
 DATA = Path(os.environ.get("DAYSHIFT_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-SETS = ("flights", "transactions", "electricity")
+SETS = ("flights", "transactions", "electricity", "electricity_all_history")
+ALL_HISTORY = "_all_history"
+"""The same project without its training window."""
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 HOUR = pl.duration(hours=1)
 
 
 def make(name: str, folder: Path) -> Project:
     """A project of this name in a folder, with its data and its lake loaded once."""
-    root = folder / name
-    shutil.copytree(HERE / name, root, ignore=shutil.ignore_patterns("__pycache__"))
+    root, of = folder / name, name.removesuffix(ALL_HISTORY)
+    shutil.copytree(HERE / of, root, ignore=shutil.ignore_patterns("__pycache__"))
+    if of != name:
+        settings = root / "dayshift.toml"
+        settings.write_text(settings.read_text(encoding="utf-8").split("[train]")[0], encoding="utf-8")
     (root / "data").mkdir()
-    for source, frame in STREAMS[name]().items():
+    for source, frame in STREAMS[of]().items():
         frame.write_parquet(root / "data" / f"{source}.parquet")
     project = open_project(root)
     ingest(project.pipeline, project.settings, project.lake, root, NOW)

@@ -70,7 +70,11 @@ def main() -> int:
 
 
 def answer(advice: dict[str, Any]) -> dict[str, Any]:
-    """Verdict, gain and interval of fresh features, retraining and shorter label delays."""
+    """Verdict, gain and interval of fresh features, retraining and shorter label delays.
+
+    `retraining` is whether a model must be retrained at all; `automatic` whether more often than a hand does it;
+    `suffices_weeks` and `knee` how often is enough; `more_data` and `decay` what all history adds and what age costs.
+    """
     parts = {part["name"]: part for part in advice["parts"]}
     event = finding(advice["freshness"], "event")
     cadence = advice["cadence"] or {}
@@ -78,10 +82,14 @@ def answer(advice: dict[str, Any]) -> dict[str, Any]:
     return {
         "fresh_features": measured(event["verdict"] if event else "undecided", event and event["gain"]),
         "retraining": {
-            **measured(parts["automatic retraining"]["verdict"], (cadence.get("finding") or {}).get("gain")),
-            "against_never": plain(cadence.get("against_never")),
+            **measured(parts["retraining"]["verdict"], (cadence.get("against_never") or {}).get("gain")),
+            "automatic": plain(cadence.get("finding")),
             "suffices_weeks": suffices,
+            "too_lazy_weeks": cadence.get("too_lazy"),
+            "knee": cadence.get("knee"),
             "by_hand": None if suffices is None else suffices >= hand,
+            "more_data": plain(cadence.get("more_data")),
+            "decay": plain(cadence.get("decay")),
         },
         "label_delay": measured(parts["faster labels"]["verdict"], parts["faster labels"]["gain"]),
     }
@@ -135,18 +143,16 @@ def exactness(project: Project, advice: dict[str, Any]) -> None:
     weeks = weeks_of(history, None)
     clock = brute.Clock(int(weeks.t0), weeks.count, weeks.window_us // brute.DAY_US, 1)
     del history
-    rungs = {
-        ("freshness", "event"): ("event", 0),
-        ("freshness", "hour"): ("hour", 0),
-        **{("label_delay", f"{days}d"): ("midnight", (7 - days) * brute.DAY_US) for days in (1, 3)},
-    }
-    foot = brute.rows_of(project.pipeline, log, "midnight")
-    base = brute.grid(foot, clock)[:, 0]
-    rows = [exact_row("midnight", None, base, weeks)]
-    for (ladder, level), (freshness, sooner) in rungs.items():
-        whole = brute.grid(brute.rows_of(project.pipeline, log, freshness, sooner), clock)[:, 0]
-        rows.append(exact_row(f"{ladder}.{level}", finding(advice[ladder], level), whole - base, weeks))
-    old = brute.grid(foot, brute.Clock(clock.first_us, clock.weeks, None, 4))
+    event, midnight = (brute.rows_of(project.pipeline, log, level) for level in ("event", "midnight"))
+    base, foot = brute.grid(event, clock)[:, 0], brute.grid(midnight, clock)[:, 0]
+    rows = [exact_row("freshness.event", finding(advice["freshness"], "event"), base - foot, weeks)]
+    hour = brute.grid(brute.rows_of(project.pipeline, log, "hour"), clock)[:, 0]
+    rows.append(exact_row("freshness.hour", finding(advice["freshness"], "hour"), hour - foot, weeks))
+    for days in (3, 1):
+        sooner = brute.rows_of(project.pipeline, log, "event", (7 - days) * brute.DAY_US)
+        whole = brute.grid(sooner, clock)[:, 0]
+        rows.append(exact_row(f"label_delay.{days}d", finding(advice["label_delay"], f"{days}d"), whole - base, weeks))
+    old = brute.grid(event, brute.Clock(clock.first_us, clock.weeks, None, 4))
     lost = np.full(clock.weeks, np.nan)
     lost[3:] = old[3:, 0] - old[3:].mean(axis=1)
     rows.append(exact_row("weekly over every 4 weeks", (advice["cadence"] or {}).get("finding"), lost, weeks))

@@ -179,7 +179,7 @@ def test_the_row_of_never_is_about_the_first_models() -> None:
         found = answered(replace(CALM, weeks=26, ages=26), number)
         assert found.against_never is not None
         grids = replay(replace(CALM, weeks=26, ages=26), number)
-        first = compare(grids, grids, (fresh, first_models(4)), starts(26)).gain
+        first = compare(grids, grids, (fresh, first_models(4)), starts(26), trending=True).gain
         assert named(found)["never"].lost == first
         spoken.append("first" not in found.against_never.title)
     assert any(spoken)

@@ -82,7 +82,7 @@ def _first_models(inputs: CadenceInputs) -> Finding | None:
     """Weekly refits over the models of the first weeks, followed as far as they were: more data and ageing together."""
     values = stack(inputs.grids)
     first = FIRST_MODELS if values.shape[1] >= FIRST_MODELS + FEWEST_WEEKS else 1
-    ways = compare(inputs.grids, inputs.grids, (fresh, first_models(first)), inputs.starts)
+    ways = compare(inputs.grids, inputs.grids, (fresh, first_models(first)), inputs.starts, trending=True)
     if ways.gain is None:
         return None
     title = f"weekly refits over never (the models of the first {first} weeks, for {ways.gain.weeks} weeks)"

@@ -160,15 +160,20 @@ def calendar(fits: int, weeks: int) -> Pick:
     return pick
 
 
-def compare(better: Grids, worse: Grids, picks: tuple[Pick, Pick], starts: Sequence[int]) -> Ways:
-    """What one policy on one track gains over another on another, seed by seed and week by week, in every metric."""
+def compare(
+    better: Grids, worse: Grids, picks: tuple[Pick, Pick], starts: Sequence[int], *, trending: bool = False
+) -> Ways:
+    """What one policy on one track gains over another on another, seed by seed and week by week, in every metric.
+
+    `trending` as of `interval.gain`.
+    """
     seeds = min(len(better), len(worse))
     if seeds == 0:
         return Ways(None)
     better, worse = better[:seeds], worse[:seeds]
 
     def one(metric: int | None, other: int | None) -> Gain | None:
-        return gain(picks[0](stack(better, metric)) - picks[1](stack(worse, other)), starts)
+        return gain(picks[0](stack(better, metric)) - picks[1](stack(worse, other)), starts, trending=trending)
 
     names, theirs = better[0].metrics, worse[0].metrics
     others = {

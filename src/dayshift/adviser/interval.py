@@ -28,11 +28,13 @@ LEVEL = 0.95
 _MOST_LAG = 0.95
 
 
-def gain(weekly_by_seed: npt.ArrayLike, starts: npt.ArrayLike) -> Gain | None:
+def gain(weekly_by_seed: npt.ArrayLike, starts: npt.ArrayLike, *, trending: bool = False) -> Gain | None:
     """The mean of weekly differences with its 95 % interval; None with fewer than two measured weeks.
 
     `weekly_by_seed` is [seeds, weeks] (or [weeks]), positive where the one way is better than the other, NaN where not
-    measured; `starts` are the weeks' beginnings in microseconds. A week counts when any seed measured it.
+    measured; `starts` are the weeks' beginnings in microseconds. A week counts when any seed measured it. `trending`: the
+    difference is expected to grow or fade with time (a model that is never retrained), so neighbours are compared by what is
+    left beside a straight line: a loss that grows is no noise. The weeks' whole spread stays in the interval.
 
     >>> found = gain([[0.1, 0.2, float("nan"), 0.3]], [0, WEEK_US, 2 * WEEK_US, 3 * WEEK_US])
     >>> found.weeks, round(found.mean, 3), round(found.low, 3)
@@ -45,7 +47,7 @@ def gain(weekly_by_seed: npt.ArrayLike, starts: npt.ArrayLike) -> Gain | None:
     by_seed, begins = by_seed[:, known], begins[known]
     weekly = np.nanmean(np.sort(by_seed, axis=0), axis=0)
     weeks, mean = len(weekly), float(weekly.mean())
-    lag1 = lag_one(weekly, begins)
+    lag1 = lag_one(_beside_line(weekly, begins) if trending else weekly, begins)
     widened = lag1 > 1 / np.sqrt(weeks)
     factor = (1 + lag1) / (1 - lag1) if widened else 1.0
     seeds, seed_sd = _between_seeds(by_seed)
@@ -62,6 +64,13 @@ def gain(weekly_by_seed: npt.ArrayLike, starts: npt.ArrayLike) -> Gain | None:
         seeds=seeds,
         seed_sd=seed_sd,
     )
+
+
+def _beside_line(weekly: Floats, begins: Ints) -> Floats:
+    if len(weekly) < 4:
+        return weekly
+    at = (begins - begins.mean()) / WEEK_US
+    return np.asarray(weekly - weekly.mean() - at * float(at @ weekly) / float(at @ at), np.float64)
 
 
 def opposite(found: Gain) -> Gain:

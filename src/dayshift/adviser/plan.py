@@ -90,20 +90,20 @@ def in_order(tracks: Sequence[Track], ages: Sequence[int], weeks: int) -> list[t
     """(track, week) of every fit, coarse first: rounds of first seed, second family, further seeds; within a round the tracks in turn.
 
     A track that is judged at age 0 only takes its weeks spread over the history; one whose ageing is followed takes
-    them in order, as an age needs neighbours.
+    every fourth week first, then every second, then all: ages between two measured ones can be read from them.
 
     >>> tracks = [Track(None), Track(None, window_us=7)]
     >>> in_order(tracks, [1, 2], 4)
-    [(0, 0), (1, 0), (0, 2), (1, 1), (0, 1), (1, 2), (0, 3), (1, 3)]
+    [(0, 0), (1, 0), (0, 2), (1, 2), (0, 1), (1, 1), (0, 3), (1, 3)]
     """
     seeds = sorted({track.seed for track in tracks})
     rounds: dict[tuple[int, bool], list[int]] = {}
     for number, track in enumerate(tracks):
         if ages[number]:
             rounds.setdefault((seeds.index(track.seed), track.family != DECLARED), []).append(number)
-    spread, straight = _spread(weeks), list(range(weeks))
+    spread, strides = _spread(weeks), [*range(0, weeks, 4), *range(2, weeks, 4), *range(1, weeks, 2)]
     return [
-        (number, (spread if ages[number] == 1 else straight)[turn])
+        (number, (spread if ages[number] == 1 else strides)[turn])
         for key in sorted(rounds)
         for turn in range(weeks)
         for number in rounds[key]
