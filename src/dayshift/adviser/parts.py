@@ -92,7 +92,8 @@ def _fresh(evidence: Advice, metric: str) -> list[Part]:
     says = NEEDED if enough else NOT_NEEDED if above is not None and above.verdict == NEEDED else UNDECIDED
     if says == NOT_NEEDED:
         text += f"; not enough by itself: the event adds {say.gain(above.gain if above else None)}"
-    return [streaming, Part(HOURLY, says, text, _changes(hour), hour.gain)]
+    changes = _changes(above) if says == UNDECIDED and above is not None else _changes(hour)
+    return [streaming, Part(HOURLY, says, text, changes, hour.gain)]
 
 
 def _labels(given: Advice, metric: str) -> Part:

@@ -17,6 +17,7 @@ WIDTH = 110
 NOTES = 5
 _TOGETHER = re.compile(r"(?<=\d) (?=%)|(?<=,) (?=[+\-\d.,]+\])")
 """Where no line ends: a number and its unit, the ends of an interval."""
+_REASONS = re.compile(rf"{say.NOT_ENOUGH}: ([^()]*(?:\([^()]*\)[^()]*)*)")
 _MARKS = {"needed": "●", "not needed": "○", "undecided": "?"}
 _PLAIN_MARKS = {"needed": "+", "not needed": "-", "undecided": "?"}
 
@@ -28,6 +29,7 @@ def advice_tables(advice: Advice, page: Path | None = None) -> list[Table | str]
     fraud: Wait
     """
     made: list[Table | str] = []
+    told = set() if advice.come_back else set(advice.reasons)  # these stand in the headline
     if not advice.complete:
         made.append(_wrapped(f"Stopped before its end; missing: {', '.join(advice.unfinished) or 'the last replays'}."))
     made.append(_wrapped(f"{advice.pipeline}: {advice.headline}"))
@@ -40,8 +42,8 @@ def advice_tables(advice: Advice, page: Path | None = None) -> list[Table | str]
         head = ("", "capability", "verdict", f"gain{unit}", "95 % interval", *((net,) if priced else ()))
         made.append(table("", head, [_part(part, priced) for part in advice.parts]))
     if advice.factors:
-        made.append("\n".join(_factors(advice)))
-    made += _closing(advice)
+        made.append("\n".join(_factors(advice, told)))
+    made += _closing(advice, told)
     return made + ([f"report: {page}"] if page else [])
 
 
@@ -53,18 +55,23 @@ def _leaks(found: Sequence[Suspicion]) -> Iterable[str]:
     yield _wrapped(f"If it is as it should be, say so in dayshift.toml: [advise] trusted = [{names}]")
 
 
-def _factors(advice: Advice) -> Iterable[str]:
-    """A line for each; why the evidence is not enough is said once."""
-    told = set() if advice.come_back else set(advice.reasons)  # these stand in the headline
+def _factors(advice: Advice, told: set[str]) -> Iterable[str]:
+    """A line for each; why the evidence is not enough is said once, whatever was `told` before."""
     for number, each in enumerate(advice.factors, 1):
-        said, mark, why = each.evidence.partition(f"{say.NOT_ENOUGH}: ")
-        if mark:
-            end = ")" if said.endswith("(") else ""
-            reasons = why.removesuffix(end).split("; ")
-            fresh = [reason for reason in reasons if reason not in told]
-            told |= set(reasons)
-            said += f"{mark}{'; '.join(fresh)}{end}" if fresh else f"{say.NOT_ENOUGH}, as above{end}"
+        said = _once(each.evidence, told)
         yield _wrapped(f"{number}. {each.title}: {each.verdict}. {said[:1].upper()}{said[1:]}.", "   ")
+
+
+def _once(evidence: str, told: set[str]) -> str:
+    """The evidence without reasons that were told before; those it tells are told from now on."""
+
+    def left(found: re.Match[str]) -> str:
+        reasons = found[1].split("; ")
+        fresh = [reason for reason in reasons if reason not in told]
+        told.update(reasons)
+        return f"{say.NOT_ENOUGH}: {'; '.join(fresh)}" if fresh else f"{say.NOT_ENOUGH}, as above"
+
+    return _REASONS.sub(left, evidence)
 
 
 def _part(part: Part, priced: bool) -> list[object]:
@@ -87,27 +94,40 @@ def _mark(verdict: str) -> str:
     return _MARKS[verdict] if "utf" in encoding else _PLAIN_MARKS[verdict]
 
 
-def _closing(advice: Advice) -> list[Table | str]:
+def _closing(advice: Advice, told: set[str]) -> list[Table | str]:
     lines = [_wrapped(f"Design: {advice.design}.")] if advice.design else []
     lines += [_wrapped(f"{'First' if at == 0 else 'Then'}: {step}.") for at, step in enumerate(advice.path)]
-    lines += _open(advice.parts)
+    lines += _open(advice.parts, told)
     if advice.skill is not None:
         lines += _skill(advice)
     notes = (*advice.contradictions[:2], *advice.notes)
     lines += [_wrapped(f"Note: {note.rstrip('.')}.") for note in notes[:NOTES]]
     if len(notes) > NOTES:
         lines.append(f"Note: {len(notes) - NOTES} more in the report.")
+    if any(str(note).startswith("the time was over") for note in _noted(advice)):
+        lines.append(
+            _wrapped("Note: the time was over before all was replayed; with `--seconds 300` it goes on from here.")
+        )
     if advice.assumptions:
         lines.append(_wrapped(f"Assumed: {'; '.join(advice.assumptions[:3])}."))
     return ["\n".join(lines)] if lines else []
 
 
-def _open(parts: Iterable[Part]) -> Iterable[str]:
-    """What would settle what is undecided, but for reasons that were said already."""
+def _noted(advice: Advice) -> Sequence[object]:
+    found = advice.how.get("notes", ())
+    return found if isinstance(found, list | tuple) else ()
+
+
+def _open(parts: Iterable[Part], told: set[str]) -> Iterable[str]:
+    """What would settle what is undecided, but for reasons that were told already."""
     names: dict[str, list[str]] = {}
     for part in parts:
-        if part.verdict == UNDECIDED and say.NOT_ENOUGH not in part.evidence:
-            names.setdefault(part.changes, []).append(part.name)
+        if part.verdict != UNDECIDED:
+            continue
+        lacking = _REASONS.search(part.evidence)
+        change = part.changes if lacking is None else _once(lacking[0], told)
+        if not change.endswith("as above"):
+            names.setdefault(change, []).append(part.name)
     if names:
         each = [f"{' and '.join(those)}, {change}" for change, those in names.items()]
         yield _wrapped(f"Open: {'; '.join(each)}.")
