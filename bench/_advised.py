@@ -17,20 +17,20 @@ from dayshift.runtimes.project import open_project
 
 HERE = Path(__file__).resolve().parent / "advised"
 DATA = Path(os.environ.get("DAYSHIFT_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-SETS = ("flights", "transactions", "electricity", "electricity_all_history")
-ALL_HISTORY = "_all_history"
-"""The same project without its training window."""
+SETS = ("flights", "transactions", "electricity", "electricity_28d")
+WINDOW = "_28d"
+"""The same project, trained on the last 28 days only."""
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 HOUR = pl.duration(hours=1)
 
 
 def make(name: str, folder: Path) -> Project:
     """A project of this name in a folder, with its data and its lake loaded once."""
-    root, of = folder / name, name.removesuffix(ALL_HISTORY)
+    root, of = folder / name, name.removesuffix(WINDOW)
     shutil.copytree(HERE / of, root, ignore=shutil.ignore_patterns("__pycache__"))
     if of != name:
-        settings = root / "dayshift.toml"
-        settings.write_text(settings.read_text(encoding="utf-8").split("[train]")[0], encoding="utf-8")
+        with (root / "dayshift.toml").open("a", encoding="utf-8") as settings:
+            settings.write('\n[train]\nwindow = "28d"\n')
     (root / "data").mkdir()
     for source, frame in STREAMS[of]().items():
         frame.write_parquet(root / "data" / f"{source}.parquet")
