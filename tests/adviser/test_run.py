@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from dayshift.adviser.evidence import NEEDED, UNDECIDED, Advice
+from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Advice
 from dayshift.adviser.history import History, read_history
 from dayshift.adviser.run import ALL, CADENCE, FRESH, MONITORING, TEAM, AdviseRequest, advise
 from dayshift.adviser.run import LABELS as SOONER
@@ -70,6 +70,21 @@ def test_whoever_stops_it_gets_what_there_is() -> None:
     assert advice.unfinished
     assert advice.volume is not None
     assert {part.verdict for part in advice.parts if part.gain is not None} <= {UNDECIDED}
+
+
+def test_what_is_declared_of_monitoring_reaches_it() -> None:
+    """Budget, the days that an unseen fault may cost, and prices: with a worth and hours, a month is held against a month."""
+    declared = {
+        **WINDOW,
+        "advise": {"detection": 7, "alarm_budget": 2, "smallest_gain": 0.01},
+        "value": {"point": 1, "hour_of_engineer": 1e9},
+    }
+    found = ask(world(), declared, questions=frozenset({MONITORING, TEAM})).monitoring
+    assert found is not None
+    assert found.finding.delta == pytest.approx(0.07)
+    assert found.budget_per_30d == 2
+    assert found.finding.verdict == NOT_NEEDED
+    assert "a month and costs" in found.finding.title
 
 
 @pytest.mark.slow

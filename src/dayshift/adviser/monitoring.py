@@ -229,7 +229,7 @@ def _finding(found: Monitoring, outcomes: Sequence[FaultOutcome], starts: Any, o
     exposed = _a_fault(outcomes, [_late(one) for one in found.faults], starts)
     if saved is None or exposed is None:
         return Finding("monitoring", "monitoring was not measured", None, delta, UNDECIDED, found.reasons)
-    reasons, kind = list(found.reasons), "light monitoring"
+    reasons, kind, priced = list(found.reasons), "light monitoring", ""
     if not any(one.chosen for one in found.detectors):
         reasons.append(f"no alarm rule keeps {options.budget:g} false alarms in 30 days and finds a fault")
     verdict = NEEDED if saved.low >= delta else UNDECIDED
@@ -238,11 +238,12 @@ def _finding(found: Monitoring, outcomes: Sequence[FaultOutcome], starts: Any, o
     elif saved.high < delta:
         reasons.append("faults may cost enough, but no rule within the alarm budget finds those that do")
     if options.cost is not None and options.worth is not None:
-        verdict, why = _by_price(replace(found, finding=Finding("", "", saved, delta, verdict)), options)
+        verdict, priced, why = _by_price(replace(found, finding=Finding("", "", saved, delta, verdict)), options)
         reasons, kind = [*found.reasons, *why], "monitoring"
     title = (
         f"{kind} finds a fault {found.exposure_days or 0:.1f} days before labels do, which saves "
         f"{saved.mean:.3g} [{saved.low:.3g}, {saved.high:.3g}] of the metric times days a fault"
+        f"{'; at the declared prices ' if priced else ''}{priced}"
     )
     return Finding("monitoring", title, saved, delta, UNDECIDED if reasons else verdict, tuple(reasons))
 
@@ -255,20 +256,21 @@ def _a_fault(outcomes: Sequence[FaultOutcome], days: Sequence[float], starts: An
     return gain(weekly[None, :], starts)
 
 
-def _by_price(found: Monitoring, options: MonitoringOptions) -> tuple[str, list[str]]:
+def _by_price(found: Monitoring, options: MonitoringOptions) -> tuple[str, str, list[str]]:
+    """The verdict, the sum that it stands on in words, and why it is open."""
     month = saved_a_month(found)
     assert month is not None
     assert options.cost is not None
     assert options.worth is not None
     low, _, high = (one * options.worth for one in month)
-    if low > options.cost:
-        return NEEDED, []
-    if high < options.cost:
-        return NOT_NEEDED, []
     said = f"it saves between {low:.3g} and {high:.3g} a month and costs {options.cost:.3g}"
+    if low > options.cost:
+        return NEEDED, said, []
+    if high < options.cost:
+        return NOT_NEEDED, said, []
     if found.incidents_a_year and not found.incidents_a_year[1]:
-        return UNDECIDED, [f"the rate of incidents is unknown: none in this history; {said}"]
-    return UNDECIDED, [said]
+        return UNDECIDED, said, ["the rate of incidents is unknown: none in this history"]
+    return UNDECIDED, said, ["what it saves may be more or less than it costs"]
 
 
 def _shifts(
