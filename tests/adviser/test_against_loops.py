@@ -1,12 +1,15 @@
 """The replay against loops that share nothing with it: which rows train, which judge, what every cell and every lesson is."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.metrics import roc_auc_score
 
+from dayshift.adviser.interval import WEEK_US
 from dayshift.adviser.replay import Replay, ReplayOptions, Track
-from dayshift.adviser.weeks import WEEK_US, weeks_of
+from dayshift.adviser.weeks import weeks_of
 from dayshift.lifecycle.metrics import DAY_US
 from tests.adviser.fake_history import MIDNIGHT, TRACK, FakeHistory
 
@@ -29,7 +32,7 @@ def known(history: FakeHistory, origin: int, window_us: int | None) -> np.ndarra
 @pytest.mark.parametrize("window_us", [WINDOW_US, None])
 def test_every_cell_is_a_fit_and_a_metric_of_ones_own(window_us: int | None) -> None:
     """Week by week and age by age, on a window and on all history: the same AUC to the last digits."""
-    history = FakeHistory(LogisticRegression(), days=100, a_day=60, above=0.0)
+    history: Any = FakeHistory(LogisticRegression(), days=100, a_day=60, above=0.0)
     weeks = weeks_of(history)
     with Replay(history, weeks, options=ReplayOptions(workers=0)) as replay:
         (grid,) = replay.run([Track(MIDNIGHT, window_us=window_us)], 14)
@@ -46,7 +49,7 @@ def test_every_cell_is_a_fit_and_a_metric_of_ones_own(window_us: int | None) -> 
 def test_step_by_step_is_a_loop_over_hours() -> None:
     """Each hour's questions are answered before the labels that became known in it are taught."""
     learner = SGDClassifier(loss="log_loss", alpha=1e-3, shuffle=False, random_state=0)
-    history = FakeHistory(learner, days=90, a_day=60, above=0.0)
+    history: Any = FakeHistory(learner, days=90, a_day=60, above=0.0)
     weeks = weeks_of(history)
     with Replay(history, weeks, options=ReplayOptions(workers=0)) as replay:
         grid = replay.incremental(TRACK)
