@@ -279,6 +279,20 @@ def test_a_whole_advice_twice(
     }
 
 
+@pytest.mark.slow
+def test_an_advice_that_cannot_be_kept_is_told_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the folder cannot be written the advice stands on stdout, and stderr says that it is not kept."""
+    folder = project_in(tmp_path / "closed", weeks=4)
+    (folder / "advice").write_text("a file where the folder would be")
+    monkeypatch.chdir(folder)
+    assert run(["advise", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["pipeline"] == "orders"
+    assert "warning: the advice cannot be kept: " in told.err
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """An advice that is being computed by two workers, with its lake loaded."""

@@ -36,11 +36,11 @@ class Cache:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "replay.sqlite"
         try:
-            self._open()
-        except sqlite3.DatabaseError:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._open(self._path)
+        except (sqlite3.DatabaseError, OSError):
             self._anew()
 
     def __enter__(self) -> Self:
@@ -68,8 +68,8 @@ class Cache:
             self._base.execute("DELETE FROM fits WHERE rowid <= (SELECT max(rowid) FROM fits) - ?", (MOST,))
         self._base.close()
 
-    def _open(self) -> None:
-        self._base = sqlite3.connect(self._path, timeout=2, isolation_level=None)
+    def _open(self, path: Path | str) -> None:
+        self._base = sqlite3.connect(path, timeout=2, isolation_level=None)
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = OFF")
         self._base.execute("CREATE TABLE IF NOT EXISTS fits (key BLOB PRIMARY KEY, outcome BLOB)")
@@ -78,9 +78,12 @@ class Cache:
     def _anew(self) -> None:
         with suppress(AttributeError, sqlite3.Error):
             self._base.close()
-        for end in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + end).unlink(missing_ok=True)
-        self._open()
+        try:
+            for end in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + end).unlink(missing_ok=True)
+            self._open(self._path)
+        except (sqlite3.Error, OSError):  # a folder that cannot be written: nothing outlives this run
+            self._open(":memory:")
 
 
 class Keys:

@@ -28,6 +28,7 @@ from dayshift.definition.duration import format_duration, parse_duration
 STREAMING, HOURLY, LABELS = "streaming features", "hourly features", "faster labels"
 RETRAINING, AUTOMATIC = "retraining", "automatic retraining"
 ENDPOINT, MONITORING, SPARK = "endpoint", "monitoring", "Spark"
+_ORDER = (NEEDED, UNDECIDED, NOT_NEEDED)
 CHEAP_CPU_S = 3600.0
 """CPU seconds a year that nobody counts: an hour."""
 
@@ -104,13 +105,13 @@ def _labels(given: Advice, metric: str) -> Part:
         reason = _reasons(ladder, _lacking(given, "labels with a shorter delay were not replayed"))
         said = "labels come as fast as they can" if settled else f"not enough evidence: {reason}"
         return Part(LABELS, NOT_NEEDED if settled else UNDECIDED, said, reason)
-    best = max(rungs, key=lambda each: each.finding.gain.low if each.finding and each.finding.gain else -float("inf"))
-    needed = [each for each in rungs if each.finding and each.finding.verdict == NEEDED]
-    shown = needed[-1] if needed else best
-    finding = best.finding if needed else shown.finding
+    says = {verdict: [each for each in rungs if each.finding and each.finding.verdict == verdict] for verdict in _ORDER}
+    verdict = next(verdict for verdict in _ORDER if says[verdict])
+    best = max(
+        says[verdict], key=lambda each: each.finding.gain.low if each.finding and each.finding.gain else -float("inf")
+    )
+    finding = best.finding
     assert finding is not None
-    undecided = any(each.finding and each.finding.verdict == UNDECIDED for each in rungs)
-    verdict = NEEDED if needed else UNDECIDED if undecided else NOT_NEEDED
     sooner = _sooner(best.level, ladder.foot)
     evidence = f"{sooner} {say.gain(finding.gain, metric)}"
     return Part(LABELS, verdict, _open(finding, evidence), _changes(finding), finding.gain, step=f"get {sooner}")

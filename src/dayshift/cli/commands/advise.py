@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or
-from dayshift.cli.tables import emit, facts, warnings
+from dayshift.cli.tables import emit, facts, talk, warnings
 
 if TYPE_CHECKING:
     from dayshift.adviser.evidence import Advice
@@ -56,7 +56,12 @@ def advise(
 
     project = project if as_json else asked_profile(project)
     advice = compute(project, time, seconds=seconds, quiet=as_json, cache=f"{FOLDER}/{CACHE}")
-    _tell(advice, _keep(project, advice), as_json=as_json)
+    try:
+        page = _keep(project, advice)
+    except OSError as fault:  # an advice took its time: it is told even where it cannot be kept
+        page = None
+        talk(f"warning: the advice cannot be kept: {fault}")
+    _tell(advice, page, as_json=as_json)
     return 1 if advice.stopped_by else 0
 
 
