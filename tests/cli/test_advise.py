@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,15 @@ def test_a_suspected_leak_names_the_column_and_the_way_on() -> None:
 def test_an_advice_that_was_stopped_says_so_first() -> None:
     """What is missing stands in the first line."""
     assert said(decide(samples.interrupted(), Terms())).startswith("Stopped before its end; missing: ")
+
+
+def test_a_naive_prediction_that_wins_is_told_with_the_headline() -> None:
+    """Before any verdict: what costs nothing and is better than the model."""
+    advice = decide(samples.transactions(), Terms())
+    assert advice.skill is not None
+    better = replace(advice.skill, naive={"last label": advice.skill.value + 0.1}, beats={})
+    first = flat(said(replace(advice, skill=better)).split("\n\n")[0])
+    assert "Beware: 'last label', which costs nothing, reaches" in first
 
 
 def test_what_is_open_says_what_would_settle_it() -> None:

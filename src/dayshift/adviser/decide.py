@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dayshift.adviser.evidence import BATCH, MLOPS, NEEDED, NOT_NEEDED, UNDECIDED, Advice, Factor, Part
+from dayshift.adviser.evidence import BATCH, MLOPS, NEEDED, NOT_NEEDED, UNDECIDED, Advice, Factor, Part, Volume
 from dayshift.adviser.parts import (
     AUTOMATIC,
     ENDPOINT,
@@ -87,8 +87,7 @@ def _velocity(evidence: Advice, by_name: Mapping[str, Part], terms: Terms) -> Fa
     if labels.gain is not None:
         said += f"; {labels.evidence}"
     if volume is not None:
-        rate = f"{volume.events / max(volume.days, 1e-9):,.0f} events a day, {60 * volume.peak_minute:,.3g} in the busiest minute"
-        said = f"{rate}; {said}"
+        said = f"{_rate(volume)}; {said}"
     room = next((each.headroom for each in growth.saturations if each.component == "nightly"), None) if growth else None
     if NEEDED in (streaming.verdict, endpoint.verdict, hourly.verdict if hourly else UNDECIDED):
         verdict = MLOPS
@@ -102,6 +101,15 @@ def _velocity(evidence: Advice, by_name: Mapping[str, Part], terms: Terms) -> Fa
     if terms.deadline_us is None or terms.deadline_us >= DAY_US:
         changes += "; an answer needed sooner than a night would"
     return Factor("velocity", "Data volume and velocity", verdict, said, changes)
+
+
+def _rate(volume: Volume) -> str:
+    """Events a day, and in the busiest stretch that the time stamps can tell."""
+    said = f"{volume.events / max(volume.days, 1e-9):,.0f} events a day"
+    for name, seconds, rate in (("minute", 60, volume.peak_minute), ("hour", 3600, volume.peak_hour)):
+        if volume.resolution_us <= seconds * 1_000_000:
+            return f"{said}, {seconds * rate:,.3g} in the busiest {name}"
+    return said
 
 
 def _team(evidence: Advice, by_name: Mapping[str, Part]) -> Factor:

@@ -32,7 +32,8 @@ def advice_tables(advice: Advice, page: Path | None = None) -> list[Table | str]
     told = set() if advice.come_back else set(advice.reasons)  # these stand in the headline
     if not advice.complete:
         made.append(_wrapped(f"Stopped before its end; missing: {', '.join(advice.unfinished) or 'the last replays'}."))
-    made.append(_wrapped(f"{advice.pipeline}: {advice.headline}"))
+    beware = _skill(advice) if advice.skill is not None else ()
+    made.append("\n".join([_wrapped(f"{advice.pipeline}: {advice.headline}"), *beware]))
     if advice.stopped_by:
         return [*made, "\n".join(_leaks(advice.stopped_by))]
     if advice.parts:
@@ -98,8 +99,6 @@ def _closing(advice: Advice, told: set[str]) -> list[Table | str]:
     lines = [_wrapped(f"Design: {advice.design}.")] if advice.design else []
     lines += [_wrapped(f"{'First' if at == 0 else 'Then'}: {step}.") for at, step in enumerate(advice.path)]
     lines += _open(advice.parts, told)
-    if advice.skill is not None:
-        lines += _skill(advice)
     notes = (*advice.contradictions[:2], *advice.notes)
     lines += [_wrapped(f"Note: {note.rstrip('.')}.") for note in notes[:NOTES]]
     if len(notes) > NOTES:
