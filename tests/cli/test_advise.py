@@ -21,9 +21,11 @@ from dayshift.adviser.what_if import judge_again, parse
 from dayshift.adviser.written import from_json, save
 from dayshift.cli import advice as shown
 from dayshift.cli.advice import advice_tables
+from dayshift.cli.advising import asked_profile
 from dayshift.cli.frame import run
 from dayshift.cli.tables import Table, plain
 from dayshift.definition.settings import Settings
+from dayshift.runtimes.project import open_project
 from dayshift.testing import worlds
 from tests.exports import advice_samples as samples
 
@@ -267,6 +269,18 @@ def test_faults_of_the_settings_come_together(project: Path, capsys: pytest.Capt
     assert "setting 'team.python' cannot be 'perhaps'" in told
     assert "setting 'value.point' cannot be -1" in told
     assert told.splitlines()[-1] == "3 errors"
+
+
+def test_a_terminal_is_asked_for_the_team(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The section that is missing is named, brackets and all; "no" leaves the project as it is."""
+    for stream in ("stdin", "stderr"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda *_: "n")
+    opened = open_project(project, lambda _: None)
+    assert asked_profile(opened) is opened
+    assert "Nobody declared [team]." in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -63,20 +63,21 @@ def asked_profile(project: Project) -> Project:
     """The project with what the team says of itself, asked on a terminal; as it is where nobody looks or all is declared."""
     if project.settings.team.model_fields_set or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return project
+    from rich.markup import escape
     from rich.prompt import Confirm, Prompt
 
     from dayshift.adviser.team import parse_answer, profile_questions, profile_toml
 
     console = _console()
-    if not Confirm.ask("Nobody declared [team]. Answer twelve short questions now?", default=False, console=console):
+    offer = escape("Nobody declared [team]. Answer twelve short questions now?")
+    if not Confirm.ask(offer, default=False, console=console):
         return project
     answers: dict[str, Any] = {}
     for question in profile_questions():
         while question.setting not in answers:
             try:
-                said = Prompt.ask(
-                    f"{question.text} ({question.answers})", default="", show_default=False, console=console
-                )
+                asked = escape(f"{question.text} ({question.answers})")
+                said = Prompt.ask(asked, default="", show_default=False, console=console)
                 answers[question.setting] = parse_answer(question, said)
             except ValueError as fault:
                 talk(str(fault))
