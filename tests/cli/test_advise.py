@@ -150,7 +150,7 @@ def test_a_suspected_leak_names_the_column_and_the_way_on() -> None:
     text = said(decide(samples.stopped(), Terms()))
     column = samples.stopped().stopped_by[0].column
     assert f"'{column}'" in text.splitlines()[0]
-    assert f'[advise] trusted = ["{column}"' in text
+    assert f'  [advise]\n  trusted = ["{column}"' in text
     assert "capability" not in text
     assert max(map(len, text.splitlines())) <= shown.WIDTH
 

@@ -53,7 +53,7 @@ def _leaks(found: Sequence[Suspicion]) -> Iterable[str]:
         yield _wrapped(f"'{each.column}' ({each.kind}): {each.says}.")
         yield _wrapped(f"hint: {each.hint}")
     names = ", ".join(f'"{name}"' for name in dict.fromkeys(each.column for each in found))
-    yield _wrapped(f"If it is as it should be, say so in dayshift.toml: [advise] trusted = [{names}]")
+    yield f"If it is as it should be, say so in dayshift.toml:\n\n  [advise]\n  trusted = [{names}]"
 
 
 def _factors(advice: Advice, told: set[str]) -> Iterable[str]:
