@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from dayshift.adviser.tracks import DECLARED, FEWEST_TRAIN_ROWS, Track, followed, times_rows
 
+FIRST = 4
+"""The models of so many first weeks are followed as far as was asked, whatever is cut: they stand for never retraining."""
 _OLD, _YOUNG = 1_000, 4
 STEPS = (
     *((20_000, _OLD), (15_000, _OLD), (10_000, _OLD), (10_000, 25), (10_000, 14)),
@@ -90,24 +92,29 @@ def in_order(tracks: Sequence[Track], ages: Sequence[int], weeks: int) -> list[t
     """(track, week) of every fit, coarse first: rounds of first seed, second family, further seeds; within a round the tracks in turn.
 
     A track that is judged at age 0 only takes its weeks spread over the history; one whose ageing is followed takes
-    every fourth week first, then every second, then all: ages between two measured ones can be read from them.
+    the first weeks and every fourth one first, then every second, then all: ages between two measured ones can be read from them.
 
     >>> tracks = [Track(None), Track(None, window_us=7)]
     >>> in_order(tracks, [1, 2], 4)
-    [(0, 0), (1, 0), (0, 2), (1, 2), (0, 1), (1, 1), (0, 3), (1, 3)]
+    [(0, 0), (1, 0), (0, 2), (1, 1), (0, 1), (1, 2), (0, 3), (1, 3)]
     """
     seeds = sorted({track.seed for track in tracks})
     rounds: dict[tuple[int, bool], list[int]] = {}
     for number, track in enumerate(tracks):
         if ages[number]:
             rounds.setdefault((seeds.index(track.seed), track.family != DECLARED), []).append(number)
-    spread, strides = _spread(weeks), [*range(0, weeks, 4), *range(2, weeks, 4), *range(1, weeks, 2)]
+    spread, strides = _spread(weeks), _strides(weeks)
     return [
         (number, (spread if ages[number] == 1 else strides)[turn])
         for key in sorted(rounds)
         for turn in range(weeks)
         for number in rounds[key]
     ]
+
+
+def _strides(count: int) -> list[int]:
+    """The first weeks, then every fourth one, every second, all."""
+    return list(dict.fromkeys([*range(min(FIRST, count)), *range(0, count, 4), *range(2, count, 4), *range(count)]))
 
 
 def _spread(count: int) -> list[int]:

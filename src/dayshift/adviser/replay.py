@@ -22,17 +22,17 @@ import polars as pl
 
 from dayshift.adviser.asked import Asked
 from dayshift.adviser.cache import Keys
-from dayshift.adviser.columns import Columns, columns_of, load
+from dayshift.adviser.columns import Columns, columns_of
 from dayshift.adviser.effort import Effort, Limit
 from dayshift.adviser.interval import WEEK_US
 from dayshift.adviser.judging import Sample, worth
-from dayshift.adviser.plan import Cost, Plan, in_order, planned
+from dayshift.adviser.plan import FIRST, Cost, Plan, in_order, planned
 from dayshift.adviser.pool import Workers
 from dayshift.adviser.runner import Runner
 from dayshift.adviser.sampling import salt_of
 from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOptions, Track, followed, times_rows
 from dayshift.adviser.weeks import Weeks
-from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, table_of
+from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, mapped, table_of
 from dayshift.definition.metric import Metric, usual_metrics
 from dayshift.learners.estimator import Model
 from dayshift.lifecycle.evaluate import metric_for
@@ -96,7 +96,7 @@ class Replay:
         folder = str(self._folder) if self._folder else None
         bench = Bench(history.kind, self.metrics, self.daily_metrics, tuple(self.sample.by), folder)
         self._put(SAMPLE, table_of(self.sample))
-        self._desk = Desk(history.pipeline.model, bench, self._tables.__getitem__)
+        self._desk = Desk(history.pipeline.model, bench, self._table)
         cache = self.options.cache
         keys = (cache, Keys(history.pipeline.model, bench, self.sample)) if cache is not None else None
         self._runner = Runner(self._desk, workers, keys, self.options.stop)
@@ -166,7 +166,7 @@ class Replay:
             if count and tracks:
                 limit = None if seconds is None else self.effort.until(seconds)
                 plan = self._planned(tracks, asked, seconds)
-                self._compute(tracks, plan, limit)
+                self._compute(tracks, asked, plan, limit)
         return [self._grid(track, age) for track, age in zip(tracks, asked.ages, strict=True)]
 
     def daily(self, track: Track, weeks: Sequence[int], seconds: float | None = None) -> Floats:
@@ -255,10 +255,11 @@ class Replay:
         self._says += plan.says
         return plan
 
-    def _compute(self, tracks: Sequence[Track], plan: Plan, limit: Limit | None) -> None:
+    def _compute(self, tracks: Sequence[Track], asked: Plan, plan: Plan, limit: Limit | None) -> None:
         order = in_order(tracks, plan.ages, self.weeks.count)
-        left = [(number, week) for number, week in order if not self._has(tracks[number], week, plan.ages[number])]
-        tasks = (((number, week), self._week_task(tracks[number], week, plan.ages[number])) for number, week in left)
+        ages = {(number, week): plan.ages[number] if week >= FIRST else asked.ages[number] for number, week in order}
+        left = [(number, week) for number, week in order if not self._has(tracks[number], week, ages[number, week])]
+        tasks = ((place, self._week_task(tracks[place[0]], place[1], ages[place])) for place in left)
         done = len(order) - len(left)
         for (number, week), outcome, cached in self._runner.run(tasks, limit):
             done += 1
@@ -344,13 +345,16 @@ class Replay:
         return self._names[key]
 
     def _columns(self, situation: "Situation") -> Columns:
-        return self._tables[self._features(situation)]
+        return self._table(self._features(situation))
+
+    def _table(self, name: str) -> Columns:
+        return self._tables[name] if self._folder is None else mapped(self._tables, self._folder, name)
 
     def _put(self, name: str, columns: Columns) -> None:
         if self._folder is not None:
             columns.save(self._folder / name)
-            columns = load(self._folder / name)
-        self._tables[name] = columns
+        else:
+            self._tables[name] = columns
 
     @contextlib.contextmanager
     def until_stopped(self) -> Iterator[None]:

@@ -34,6 +34,7 @@ from dayshift.learners.estimator import CLASSIFIER, Model, fit, predict
 
 Floats = NDArray[np.float64]
 SAMPLE = "sample"
+MAPPED = 2
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ def main(descriptor: int) -> None:
         bench = pipe.recv()
         folder = Path(bench.folder)
         tables: dict[str, Columns] = {}
-        desk = Desk(estimator, bench, lambda name: _table(tables, Path(bench.folder), name))
+        desk = Desk(estimator, bench, lambda name: mapped(tables, Path(bench.folder), name))
         while (task := pipe.recv()) is not None:
             pipe.send(_done(desk, task))
     except (EOFError, OSError):  # the parent is gone without a word
@@ -265,10 +266,17 @@ def _started(pipe: Connection) -> Any:
     return estimator
 
 
-def _table(tables: dict[str, Columns], folder: Path, name: str) -> Columns:
-    if name not in tables:
-        tables[name] = load(folder / name)
-    return tables[name]
+def mapped(tables: dict[str, Columns], folder: Path, name: str) -> Columns:
+    """A table by name, mapped anew where it was let go: the rows that judge are kept, and the two tables used last.
+
+    Mapped pages count as memory of every process that has touched them, and mapping again costs next to nothing.
+    """
+    found = tables.pop(name) if name in tables else load(folder / name)
+    tables[name] = found
+    others = [each for each in tables if each != SAMPLE]
+    for old in others[:-MAPPED]:
+        del tables[old]
+    return found
 
 
 def _done(desk: Desk, task: Task) -> Outcome | Broken:
