@@ -34,7 +34,7 @@ from dayshift.learners.estimator import CLASSIFIER, Model, fit, predict
 
 Floats = NDArray[np.float64]
 SAMPLE = "sample"
-MAPPED = 2
+MAPPED = 1
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def _started(pipe: Connection) -> Any:
 
 
 def mapped(tables: dict[str, Columns], folder: Path, name: str) -> Columns:
-    """A table by name, mapped anew where it was let go: the rows that judge are kept, and the two tables used last.
+    """A table by name, mapped anew where it was let go: the rows that judge are kept, and the table used last.
 
     Mapped pages count as memory of every process that has touched them, and mapping again costs next to nothing.
     """
