@@ -94,7 +94,7 @@ def _flat(given: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any
 
 
 class SourceSettings(_Section):
-    """`[sources.NAME]`: files, a table of a database, or topics of Kafka. Exactly one of `files`, `table`, `query`, `topic`."""
+    """`[sources.NAME]`: files, a table of a database, topics of Kafka, or HTTP: one of `files`, `table`, `query`, `topic`, `http`."""
 
     files: str | list[str] | None = None
     """A path or glob, or a list of them; gzip and zstd by their endings."""
@@ -114,6 +114,8 @@ class SourceSettings(_Section):
     """The column by which new rows of a table are told from old ones."""
     lag: Length = "0s"
     """How far the cursor is set back, so that rows committed late are read too."""
+    http: bool | None = None
+    """Whether its events are sent to `dayshift live` by HTTP; a nightly run finds those that came in the lake."""
     topic: str | list[str] | None = None
     """A topic of Kafka, or a list of them."""
     brokers: str | None = None
@@ -156,13 +158,13 @@ class SourceSettings(_Section):
 
     @model_validator(mode="after")
     def _comes_from_one_place(self) -> Self:
-        given = [name for name in ("files", "table", "query", "topic") if getattr(self, name) is not None]
+        given = [name for name in ("files", "table", "query", "topic", "http") if getattr(self, name)]
         if len(given) != 1:
-            said = " and ".join(given) if given else "none of files, table, query and topic"
+            said = " and ".join(given) if given else "none of files, table, query, topic and http"
             _refuse("DS114", f"a source comes from one place, and here stands {said}", 'files = "data/*.csv"')
         if given[0] in ("table", "query") and self.database is None:
             _refuse("DS114", f"{given[0]} is given without a database", 'database = "env:SHOP_DATABASE"')
-        if given[0] in ("files", "topic") and (self.database or self.cursor):
+        if given[0] in ("files", "topic", "http") and (self.database or self.cursor):
             _refuse("DS114", f"database and cursor are for a table or a query, and here stands {given[0]}", None)
         if given != ["files"] and self.format is not None:
             _refuse("DS114", f"format is for files, and here stands {given[0]}", None)
@@ -242,6 +244,48 @@ class DestinationSettings(_Section):
     """The table that is kept equal."""
     content: Literal["predictions", "features"] = "predictions"
     """Which table of the lake it holds."""
+
+
+class OutputSettings(_Section):
+    """`[live.outputs.NAME]`: a topic of Kafka into which a live run writes, each row exactly once, in transactions."""
+
+    topic: str
+    """The topic; it must exist."""
+    brokers: str
+    """Hosts and ports of some of Kafka's brokers; `env:NAME` reads them from the environment."""
+    content: Literal["predictions", "features", "quarantine"] = "predictions"
+    """What is written: answers of the model, features of the questions, or rows that broke their contract."""
+    kafka: dict[str, str | int | float | bool] = Field(default={}, repr=False)
+    """Settings of librdkafka, such as `security.protocol`; a text may be `env:NAME`."""
+
+    @field_validator("kafka", mode="before")
+    @classmethod
+    def _is_flat(cls, given: Any) -> Any:
+        return dict(_flat(given)) if isinstance(given, dict) else given
+
+
+class LiveSettings(_Section):
+    """`[live]`: how `dayshift live` keeps the pipeline up. Nothing here can change an answer."""
+
+    listen: str = "127.0.0.1:8080"
+    """Host and port on which events of sources with `http = true` are taken."""
+    token: str | None = Field(default=None, repr=False)
+    """What a sender must show (`Authorization: Bearer ...`); `env:NAME` reads it from the environment."""
+    poll: SomeLength = "500ms"
+    """How often folders and tables of databases are looked at."""
+    batch_rows: int = Field(default=10_000, ge=1)
+    """The most events that are taken at once; under light load it is one."""
+    commit: SomeLength = "10s"
+    """When events are in the lake at the latest; until then they are in the journal, on the disk."""
+    commit_rows: int = Field(default=200_000, ge=1)
+    """So many events are committed to the lake earlier."""
+    checkpoint: SomeLength = "1m"
+    """How often the state is saved; a restart after a crash reads the events since then again."""
+    upkeep: SomeLength = "1m"
+    """How often labels are brought up to date and warehouses delivered to."""
+    models: SomeLength = "5s"
+    """How often the registry is asked whether there is another champion."""
+    outputs: dict[str, OutputSettings] = {}
 
 
 class ScheduleSettings(_Section):
@@ -391,6 +435,7 @@ class Settings(_Section):
     registry: RegistrySettings = RegistrySettings()
     destinations: dict[str, DestinationSettings] = {}
     schedule: ScheduleSettings = ScheduleSettings()
+    live: LiveSettings = LiveSettings()
     retention: RetentionSettings = RetentionSettings()
     engine: EngineSettings = EngineSettings()
     advise: AdviseSettings = AdviseSettings()

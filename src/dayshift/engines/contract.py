@@ -110,6 +110,36 @@ class Explanation:
     baseline: Baseline | None = None
 
 
+class Session(Protocol):
+    """A pipeline's features as its events come: the numbers that `Engine.features` has of the same log."""
+
+    def take(self, frames: Mapping[str, pl.DataFrame], upto_us: int | None = None) -> pl.DataFrame:
+        """The features of the next questions.
+
+        Args:
+            frames: by source, the next events in the log's order, behind all that were taken before: columns in their
+                canonical types, `_load` and `_position`. A source may be absent.
+            upto_us: how far the log's clock has come, microseconds since 1970; a calendar's ticks up to then are due even
+                without an event behind them. Every later event must be known after it.
+
+        Returns:
+            As `Engine.features`: `features_schema`, in the log's order, rows out = questions in.
+        """
+        ...
+
+    def snapshot(self, load: int) -> Callable[[], bytes]:
+        """What `Engine.advance` and `Engine.session` continue from, after this load and all that was taken.
+
+        The session may go on at once; the returned function may be called later, on another thread.
+        """
+        ...
+
+    @property
+    def size(self) -> Mapping[str, int]:
+        """What it holds: `keys` (entities of all series), `events` in windows, `bytes`."""
+        ...
+
+
 @runtime_checkable
 class Engine(Protocol):
     """What every engine does. What it cannot, it refuses, naming those that can (`capabilities.require`)."""
@@ -151,6 +181,18 @@ class Engine(Protocol):
 
         Raises:
             Refused: DS523, the state is damaged, belongs to other features or to another load.
+        """
+        ...
+
+    def session(self, pipeline: Pipeline, log: Callable[[], Log], state: bytes | None) -> Session:
+        """The pipeline live, behind the events that `state` holds; None begins at the log's beginning.
+
+        Args:
+            log: gives, whenever asked, the log with every event taken so far, those of the running `take` among them: a
+                question that reaches below what the session still holds is answered from it.
+
+        Raises:
+            Refused: DS523, the state is damaged or belongs to other features.
         """
         ...
 
