@@ -25,7 +25,12 @@ def test_what_a_pipeline_asks_of_an_engine_is_read_from_its_definition() -> None
     label = ds.Label(taps, ds.sql("id"), within="1d")
     features = [taps.by("card").over().count(), taps.row(x=ds.sql("1"))]
     asked = Pipeline("p", predict=taps.every("1d", by="card"), features=features, label=label)
-    assert needed(asked) == set(Capability) - {Capability.ADVANCE, Capability.HINDSIGHT, Capability.EXPLAIN}
+    assert needed(asked) == set(Capability) - {
+        Capability.ADVANCE,
+        Capability.SESSION,
+        Capability.HINDSIGHT,
+        Capability.EXPLAIN,
+    }
     assert needed(Pipeline("p", predict=taps, features=taps.by("card").over("1d").count())) == {Capability.HISTORY}
 
 

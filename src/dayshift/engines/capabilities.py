@@ -18,6 +18,7 @@ class Capability(StrEnum):
 
     HISTORY = "features from the whole log"
     ADVANCE = "features from saved state and the new loads"
+    SESSION = "features as events come"
     HINDSIGHT = "features with hindsight"
     LABELS = "labels"
     EXPLAIN = "the explanation of one value"

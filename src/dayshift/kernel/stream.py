@@ -8,7 +8,7 @@ is never given a smaller value but flagged in `unanswerable`, for the caller to 
 import hashlib
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -147,9 +147,12 @@ class State:
 
     def save(self) -> bytes:
         """Everything, as bytes that only a state of the same plan can be restored from."""
-        body: bytes = self._memory[: int(self._memory[lay.NEXT])].astype("<i8", copy=False).tobytes()
-        digest = hashlib.blake2b(body, digest_size=32).digest()
-        return _HEAD.pack(MAGIC, VERSION, self.plan.fingerprint.encode(), digest, len(body)) + body
+        return self.snapshot()()
+
+    def snapshot(self) -> Callable[[], bytes]:
+        """What `save` gives now, to be made later and on any thread: only the words are copied at once."""
+        words = self._memory[: int(self._memory[lay.NEXT])].copy()
+        return lambda: _sealed(self.plan, words)
 
     @classmethod
     def restore(cls, plan: Plan, saved: bytes) -> "State":
@@ -166,6 +169,12 @@ class State:
             raise Refused("DS510", "the saved state is of another layout", hint=_HINT)
         state._keep(memory)
         return state
+
+
+def _sealed(plan: Plan, words: Any) -> bytes:
+    body = memoryview(words.astype("<i8", copy=False)).cast("B")
+    digest = hashlib.blake2b(body, digest_size=32).digest()
+    return b"".join([_HEAD.pack(MAGIC, VERSION, plan.fingerprint.encode(), digest, len(body)), body])
 
 
 def _unseal(plan: Plan, saved: bytes) -> bytes:

@@ -6,7 +6,7 @@ from the log instead, so that the numbers are those of history, always.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,8 +68,22 @@ class Stream:
 
     def save(self, load: int, clock_us: int | None = None, shown: pl.DataFrame | None = None) -> bytes:
         """The state as bytes, after this load."""
-        dictionaries = self._numberings.dictionaries
-        return Saved(self.fingerprint, load, self.place, clock_us, dictionaries, shown, self._state.save()).seal()
+        return self.snapshot(load, clock_us, shown)()
+
+    def snapshot(
+        self, load: int, clock_us: int | None = None, shown: pl.DataFrame | None = None
+    ) -> Callable[[], bytes]:
+        """The state after this load, to be made bytes of later and on any thread; the stream may go on at once."""
+        place, kernel = self.place, self._state.snapshot()
+        dictionaries = {name: found.frozen() for name, found in self._numberings.dictionaries.items()}
+        return lambda: Saved(self.fingerprint, load, place, clock_us, dictionaries, shown, kernel()).seal()
+
+    @property
+    def size(self) -> dict[str, int]:
+        """What it holds: `keys` (entities of all series), `events` in windows (once a lane), `bytes` of the kernel's state."""
+        series = {(each.source, *each.columns) for each in self.task.plan.series} if self.task.features else set()
+        keys = sum(found.size for name, found in self._numberings.dictionaries.items() if name in series)
+        return {"keys": keys, "events": self._state.held, "bytes": self._state.bytes_used}
 
 
 class Advance:
@@ -96,7 +110,7 @@ class Advance:
             stretch = self._stretch(cut, due)
             table, late = self._stream.take(stretch)
             if late.any():
-                table = self._from_log(table, stretch.asked, cut, late)
+                table = from_log(self._engine, self._task, self._log, (table, stretch.asked), cut, late)
             del stretch
             wanted = table.filter(pl.col(LOAD) >= self._loads[0])
             if wanted.height:
@@ -162,9 +176,14 @@ class Advance:
         self._shown = entities.select(by)
         return entities
 
-    def _from_log(self, table: pl.DataFrame, asked: pl.DataFrame, cut: Cut, late: Mask) -> pl.DataFrame:
-        again = questions.some(self._task, self._log, cut, asked.filter(pl.Series(late)))
-        right = self._engine.answer(self._task, again)
-        numbered = table.with_row_index("#")
-        kept, replaced = numbered.filter(pl.Series(~late)), numbered.filter(pl.Series(late))["#"]
-        return pl.concat([kept, right.insert_column(0, replaced)]).sort("#").drop("#")
+
+def from_log(
+    engine: LocalEngine, task: Task, log: Log, taken: tuple[pl.DataFrame, pl.DataFrame], cut: Cut, late: Mask
+) -> pl.DataFrame:
+    """The table of a stretch with its late questions answered from the log; `taken` is (table, questions)."""
+    table, asked = taken
+    again = questions.some(task, log, cut, asked.filter(pl.Series(late)))
+    right = engine.answer(task, again)
+    numbered = table.with_row_index("#")
+    kept, replaced = numbered.filter(pl.Series(~late)), numbered.filter(pl.Series(late))["#"]
+    return pl.concat([kept, right.insert_column(0, replaced)]).sort("#").drop("#")

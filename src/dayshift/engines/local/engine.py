@@ -10,7 +10,7 @@ import polars as pl
 from dayshift.definition import Pipeline
 from dayshift.definition.fingerprint import features_fingerprint
 from dayshift.engines.capabilities import ENGINES, Capability, needed, require
-from dayshift.engines.contract import AS_OF, Explanation, Log, Policy
+from dayshift.engines.contract import AS_OF, Explanation, Log, Policy, Session
 from dayshift.engines.local import decode, rows
 from dayshift.engines.local.cuts import of_loads
 from dayshift.engines.local.encode import Stretch
@@ -101,6 +101,13 @@ class LocalEngine:
         require(self, {*needed(pipeline), Capability.ADVANCE})
         run = Advance(self, Task.of(pipeline, log), log, state, loads, min(self.stretch or BATCH, BATCH))
         return iter(run), run.save
+
+    def session(self, pipeline: Pipeline, log: Callable[[], Log], state: bytes | None) -> Session:
+        """As `Engine.session` says."""
+        from dayshift.engines.local.live import LiveSession
+
+        require(self, {*needed(pipeline), Capability.SESSION})
+        return LiveSession(self, pipeline, log, state)
 
     def labels(self, pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFrame:
         """As `Engine.labels` says."""

@@ -140,6 +140,14 @@ class Dictionary:
         self._known = self._known.filter(pl.Series(kept[:-1]))
         return [renumbered[codes] for codes in used]
 
+    def frame(self, names: Sequence[str]) -> pl.DataFrame:
+        """The tuples in order, under these names of columns."""
+        return self._known.rename(dict(zip(self._columns, names, strict=True)))
+
+    def frozen(self) -> Dictionary:
+        """The tuples of now, whatever is learned later; nothing is copied."""
+        return Dictionary(self._known.schema, self._known)
+
     def save(self) -> bytes:
         """The tuples in order, as an Arrow file."""
         buffer = io.BytesIO()
