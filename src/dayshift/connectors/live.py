@@ -62,12 +62,18 @@ class Known:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the records of one `Arrived`: `held` are (record number, code, reason) of those in quarantine."""
+    """What became of the records of one `Arrived`: `held` are (record number, code, reason) of those in quarantine.
+
+    `repeated` and `passed` are the record numbers of the duplicates and of the filtered: a tap that many senders share
+    tells each of them its own.
+    """
 
     loaded: int
     duplicates: int = 0
     filtered: int = 0
     held: tuple[tuple[int, str, str], ...] = ()
+    repeated: tuple[int, ...] = ()
+    passed: tuple[int, ...] = ()
 
 
 @runtime_checkable
