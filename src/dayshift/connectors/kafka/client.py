@@ -40,7 +40,8 @@ _OWN = {
 @dataclass(frozen=True)
 class Address:
     """Where Kafka is and how it is reached; `shown` is what a message may say, `given` are settings of librdkafka,
-    `outcome` is what a failure means for whoever asked; `section` of dayshift.toml is empty for a command's own."""
+    `outcome` is what a failure means for whoever asked; `section` of dayshift.toml is empty for a command's own; `kind` is
+    what `source` names: a source or an output."""
 
     source: str
     section: str
@@ -49,6 +50,17 @@ class Address:
     given: Mapping[str, Any] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
     outcome: str = "nothing was loaded"
+    kind: str = "source"
+
+    @property
+    def whom(self) -> str:
+        """Whose it is, for messages: `source 'payments'`, `output 'scores'`."""
+        return f"{self.kind} '{self.source}'"
+
+    @property
+    def settings_section(self) -> str:
+        """The section of dayshift.toml with the settings of librdkafka."""
+        return f"{self.section[:-1]}.kafka]"
 
     def clean(self, text: str) -> str:
         """A text of librdkafka in one line, without any secret."""
@@ -68,13 +80,22 @@ def address_of(source: str, settings: SourceSettings) -> Address:
         NotReady: DS113, an environment variable is not set.
     """
     brokers = settings.brokers or ""
+    given, secrets = with_secrets(settings.kafka)
+    return Address(source, f"[sources.{source}]", secret(brokers), brokers, given, secrets)
+
+
+def with_secrets(settings: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Settings of librdkafka with the values of the environment, and the values that must stand in no message.
+
+    Raises:
+        NotReady: DS113, an environment variable is not set.
+    """
     given, secrets = {}, []
-    for name, value in settings.kafka.items():
+    for name, value in settings.items():
         given[name] = secret(value) if isinstance(value, str) else value
         if given[name] != value or _SECRET.search(name):
             secrets.append(str(given[name]))
-    secrets = [one for one in secrets if one]
-    return Address(source, f"[sources.{source}]", secret(brokers), brokers, given, tuple(secrets))
+    return given, tuple(one for one in secrets if one)
 
 
 @dataclass
@@ -84,11 +105,18 @@ class Reports:
     last: str = ""
     all_down: bool = False
     denied: str = ""
+    since: float | None = None
+    """When the first report came since all was well, by `time.monotonic`; None when all is well."""
+
+    def well(self) -> None:
+        """A broker has answered: what was said before is over."""
+        self.all_down, self.since, self.last = False, None, ""
 
     def __call__(self, error: Any) -> None:
         """Takes one report, as `error_cb`."""
         from confluent_kafka import KafkaError
 
+        self.since = time.monotonic() if self.since is None else self.since
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             self.all_down = True
             return
@@ -161,15 +189,15 @@ class Link:
             said = clean(self.reports.last or str(error))
             return NotReady(
                 "DS330",
-                f"Kafka at '{self.address.shown}' of source '{self.address.source}' cannot be reached",
+                f"Kafka at '{self.address.shown}' of {self.address.whom} cannot be reached",
                 facts=(said, f"tried {tries} time{'s' * (tries > 1)}", self.address.outcome),
                 hint="start the brokers or correct `brokers`, then run again",
             )
         section = self.address.section
-        where = f"{section} and {section[:-1]}.kafka]" if section else "--brokers and --set, and at what stands"
+        where = f"{section} and {self.address.settings_section}" if section else "--brokers and --set, and at what stands"
         return NotReady(
             "DS334",
-            f"Kafka at '{self.address.shown}' refuses source '{self.address.source}'",
+            f"Kafka at '{self.address.shown}' refuses {self.address.whom}",
             facts=(clean(self.reports.denied or str(error)), self.address.outcome),
             hint=f"look at {where} in dayshift.toml",
         )
@@ -214,7 +242,7 @@ def _made(address: Address, make: Callable[[dict[str, Any]], Any], given: dict[s
         near = nearest(unknown[1], _COMMON) if unknown else None
         raise DefinitionError(
             "DS333",
-            f"Kafka's settings of source '{address.source}' cannot be used: {address.clean(said)}",
+            f"Kafka's settings of {address.whom} cannot be used: {address.clean(said)}",
             facts=("the settings are librdkafka's",),
-            hint=f'[sources.{address.source}.kafka]\n"{near}" = ...' if near else None,
+            hint=f'{address.settings_section}\n"{near}" = ...' if near and address.section else None,
         ) from None

@@ -10,12 +10,15 @@ from typing import Any
 
 import polars as pl
 
-from dayshift.connectors.contract import REJECTS, Chunk
+from dayshift.connectors.contract import REJECTS, Chunk, no_rejects
 from dayshift.connectors.files.csv import SHOWN_RAW
-from dayshift.connectors.files.jsonl import Objects, read_objects
+from dayshift.connectors.files.jsonl import Objects, read_objects, text_frame
+from dayshift.connectors.files.one_object import one_object
 from dayshift.connectors.retry import Retry
 from dayshift.definition.settings import SourceSettings
 
+FEW = 12
+"""Up to so many JSON values are read one by one."""
 Decoder = Callable[[Sequence[bytes | None]], Objects]
 """Reads the values of messages; what it cannot read stands in `faults`, by its place."""
 
@@ -39,7 +42,20 @@ def json_objects(values: Sequence[bytes | None]) -> Objects:
     >>> json_objects([b'{"id": 1}', None, b"{"]).faults[0][0]
     2
     """
-    return read_objects([b"{}" if value is None else value for value in values])
+    texts = [b"{}" if value is None else value for value in values]
+    return read_objects(texts) if len(texts) > FEW else _one_by_one(texts)
+
+
+def _one_by_one(texts: Sequence[bytes]) -> Objects:
+    """As `read_objects`, to the letter; for a few texts in a fraction of its time."""
+    try:
+        return Objects(text_frame([one_object(text) for text in texts]), _numbers(range(len(texts))), [])
+    except ValueError:
+        return read_objects(texts)
+
+
+def _numbers(values: Sequence[int]) -> pl.Series:
+    return pl.Series("row", values, dtype=pl.Int64)
 
 
 def chunk_of(origin: str, messages: Sequence[Any], settings: SourceSettings, decode: Decoder) -> Chunk:
@@ -55,15 +71,16 @@ def chunk_of(origin: str, messages: Sequence[Any], settings: SourceSettings, dec
         for at, reason in sorted(faults.items())
     ]
     places = [readable[place] for place in found.places]
-    frame = found.frame.with_columns(
-        pl.Series(name, [texts[at] for at in places], dtype=pl.String) for name, texts in columns.items()
-    )
+    frame = found.frame
+    if columns:
+        kept = {name: pl.Series(name, [texts[at] for at in places], dtype=pl.String) for name, texts in columns.items()}
+        frame = frame.with_columns(kept.values())
     return Chunk(
         frame.drop("") if frame.columns[:1] == [""] and columns else frame,
         origin,
-        pl.Series("row", [offsets[at] for at in places], dtype=pl.Int64),
-        pl.DataFrame(rejects, schema=REJECTS, orient="row"),
-        sum(map(size_of, messages)),
+        _numbers([offsets[at] for at in places] if faults else offsets),
+        pl.DataFrame(rejects, schema=REJECTS, orient="row") if rejects else no_rejects(),
+        sum(map(len, filter(None, values))) + sum(len(message.key() or b"") for message in messages),
         sparse=True,
     )
 

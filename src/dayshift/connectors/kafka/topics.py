@@ -42,7 +42,7 @@ def absent(address: Address, topic: str, known: Iterable[str]) -> NotReady:
     names = [name for name in known if not name.startswith("__")]
     return NotReady(
         "DS331",
-        f"topic '{topic}' of source '{address.source}' does not exist in Kafka at '{address.shown}'",
+        f"topic '{topic}' of {address.whom} does not exist in Kafka at '{address.shown}'",
         facts=(f"topics there: {shorten(names)}", address.outcome),
         hint=_remedy(address, nearest(topic, names)),
     )
