@@ -19,6 +19,7 @@ import polars as pl
 
 from dayshift.connectors.contract import Bookmark, Chunk, Origin, ReadPlan
 from dayshift.connectors.database import Database, column, is_transient, literal, quoted
+from dayshift.connectors.files.half import is_of_files
 from dayshift.connectors.retry import Retry
 from dayshift.definition.duration import parse_duration
 from dayshift.definition.settings import SourceSettings
@@ -50,7 +51,8 @@ class SqlReader:
     def plan(self, manifest: Sequence[Origin], cursor: str | None) -> ReadPlan:
         """One reading of the table, from the cursor on."""
         del manifest
-        known = cursor is not None and not cursor.startswith("{")  # the offsets of topics are another kind of cursor
+        # the offsets of topics and the cursor of files are other kinds of cursors
+        known = cursor is not None and not cursor.startswith("{") and not is_of_files(cursor)
         return ReadPlan((Origin(self._name),), (), cursor if self._settings.cursor and known else None)
 
     def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:
@@ -73,6 +75,7 @@ class SqlReader:
                 rows += frame.height
                 numbers = pl.int_range(number + 1, rows + 1, eager=True)
                 cursor, number = self._later(cursor, frame), rows
+                self._bookmark = Bookmark((), cursor)
                 yield Chunk(frame, self._name, numbers, bytes=int(frame.estimated_size()))
         except DayshiftError:
             raise
@@ -83,8 +86,34 @@ class SqlReader:
         self._bookmark = Bookmark((Origin(self._name, rows=rows),), cursor)
 
     def bookmark(self) -> Bookmark:
-        """The cursor's greatest value so far, as text."""
+        """The cursor's greatest value so far, as text; in the middle of a reading it is good as well, for rows come by it."""
         return self._bookmark
+
+    def check(self) -> None:
+        """Asks for the columns only.
+
+        Raises:
+            NotReady, DefinitionError: as `chunks`.
+        """
+        try:
+            connection = self._retry(self._database.connect, is_transient)
+            with connection:
+                self._checked(connection)
+        except DayshiftError:
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _checked(self, connection: Any) -> list[str]:
+        """The columns as they are asked for."""
+        names, columns = self._columns(connection)
+        if self._settings.cursor and self._settings.cursor not in names:
+            raise DefinitionError(
+                "DS316",
+                f"cursor '{self._settings.cursor}' of source '{self._source}' is no column of {self._name}",
+                facts=(f"columns: {', '.join(names)}",),
+            )
+        return columns
 
     def _open(self, cursor: str | None) -> tuple[Iterator[pl.DataFrame], Callable[[], None]]:
         connection = self._database.connect()
@@ -93,13 +122,7 @@ class SqlReader:
             connection.close()
 
         try:
-            names, columns = self._columns(connection)
-            if self._settings.cursor and self._settings.cursor not in names:
-                raise DefinitionError(
-                    "DS316",
-                    f"cursor '{self._settings.cursor}' of source '{self._source}' is no column of {self._name}",
-                    facts=(f"columns: {', '.join(names)}",),
-                )
+            columns = self._checked(connection)
             statement = f"SELECT {', '.join(columns)} FROM {self._from()}{self._condition(cursor)}"  # noqa: S608
             batches = self._batches(connection, statement)
             first = next(batches, None)

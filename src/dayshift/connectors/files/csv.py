@@ -28,6 +28,16 @@ class Block:
     rejects: pl.DataFrame
 
 
+def behind(skip: int, blocks: Iterator[Block]) -> Iterator[Block]:
+    """What comes behind the first `skip` records."""
+    for block in blocks:
+        if skip and (len(block.rows) or block.rejects.height):
+            rows, torn = block.rows > skip, block.rejects["row"] > skip
+            block = Block(block.frame.filter(rows), block.rows.filter(rows), block.rejects.filter(torn))
+        if not skip or block.frame.height or block.rejects.height:
+            yield block
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How one file is written: its columns, separator, and the texts that mean null."""

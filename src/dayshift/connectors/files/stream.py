@@ -57,14 +57,8 @@ class HashedFile(io.RawIOBase):
         while self.read(_BLOCK):
             pass
         if self._stamp() != self._before or self.count != self._before[0]:
-            raise NotReady(
-                "DS305",
-                f"file '{name}' changed while it was read",
-                facts=(
-                    f"it had {self._before[0]:,} bytes, now it has {self._stamp()[0]:,}",
-                    "nothing of it was loaded",
-                ),
-                hint="write files under another name and rename them when they are complete, then run again",
+            raise changed(
+                name, (f"it had {self._before[0]:,} bytes, now it has {self._stamp()[0]:,}", "nothing of it was loaded")
             )
         return Origin(name, self.count, self._hash.hexdigest(), rows, settled(self._before[1]))
 
@@ -72,6 +66,16 @@ class HashedFile(io.RawIOBase):
         """Closes the file."""
         self._file.close()
         super().close()
+
+
+def changed(name: str, facts: tuple[str, ...]) -> NotReady:
+    """What is said of a file to which somebody writes."""
+    return NotReady(
+        "DS305",
+        f"file '{name}' changed while it was read",
+        facts=facts,
+        hint="write files under another name and rename them when they are complete, then run again",
+    )
 
 
 def stamp_of(found: os.stat_result) -> int:
