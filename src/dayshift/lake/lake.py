@@ -6,9 +6,10 @@
     features|labels|predictions/<name>/   what the pipeline computed
     ledger/                 one record per verb
     state/<pipeline>/       what an engine keeps between runs
+    live/                   what a live run has taken and what is no load yet (journal.py)
     lake.lock               who writes now
 
-All but the last two are Delta tables, which any tool reads. load.py tells why a load of several tables is one commit.
+All but the last three are Delta tables, which any tool reads. load.py tells why a load of several tables is one commit.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from dayshift.lake.compaction import compact_events, merge_small, vacuum_table
 from dayshift.lake.delta import Commit, Delta
 from dayshift.lake.faults import NO_SPACE, damaged, full
 from dayshift.lake.files import DataFile, Writer, file_name, new_token
+from dayshift.lake.journal import Journal
 from dayshift.lake.ledger import Ledger
 from dayshift.lake.load import Load
 from dayshift.lake.loads import Loads, last_of, public, sources_of, tokens_of
@@ -43,6 +45,8 @@ from dayshift.lake.table import Table
 
 NO_LOCK = "{} has no lock: of two loads at the same time, the one that began last commits and the other is stopped"
 KINDS = ("features", "labels", "predictions")
+LIVE = "live"
+"""The folder of live runs: their journal, and how they stand."""
 
 
 class Lake:
@@ -112,21 +116,24 @@ class Lake:
                 raise
             raise damaged(found.what, f"file '{found.path}': {found.reason}") from error
 
-    def begin_load(self, now: dt.datetime) -> Load:
+    def begin_load(self, now: dt.datetime, *, journalled: bool = False) -> Load:
         """Begin the next load and clear what a killed one left behind.
 
         Args:
             now: when, aware; kept in `loads`.
+            journalled: the load is one that stands in the journal of a live run.
 
         Raises:
             NotReady: DS401, another process is writing; DS402; DS403, the lake is damaged; DS404; DS405.
-            Bug: DS412, this object has a load open.
+            Bug: DS412, this object has a load open; DS415, the journal of a live run holds the next load.
         """
         self._refuse_open_load()
         check_present(self.root)
         self._take()
         try:
             claim = self._loads.claim()
+            if not journalled:
+                self._refuse_journal(claim.number)
             clear(self.root, claim.rows)
         except BaseException:
             self._unlock()
@@ -310,6 +317,11 @@ class Lake:
         return report
 
     # Within
+
+    def _refuse_journal(self, number: int) -> None:
+        """What a live run has acknowledged keeps its number: it must be settled before another load takes it."""
+        if self.root.path is not None and any(load >= number for load in Journal(self.root.path / LIVE).loads):
+            raise Bug("DS415", f"load {number} was begun, and the journal of a live run holds it already")
 
     def _told_deleted(self) -> dict[str, int]:
         """The events of each source of whose deletion the ledger knows; the tables' own logs know of all."""

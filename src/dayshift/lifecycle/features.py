@@ -80,6 +80,20 @@ def update_features(project: Project) -> FeatureReport:
     return FeatureReport(written, done + 1, last, project.fingerprint, rebuilt, counted.left_out)
 
 
+def current_state(project: Project) -> tuple[bytes | None, str | None]:
+    """The engine's state behind the lake's last load, from the newest saved one and the loads since; and why that one could
+    not be read, if so. None when there is no load. The features table must be up to date.
+    """
+    last = project.lake.last_load
+    if not last:
+        return None, None
+    state, since, rebuilt = _saved_state(project, last)
+    if state is not None and since == last:
+        return state, None
+    complete = answerable_from(project, remembered=state is not None)
+    return _advance(project, state, (since + 1, last), complete, keep=False)[1], rebuilt
+
+
 def check_not_ahead(project: Project) -> None:
     """The features answer no load that table `loads` does not have; ask before a load takes that number again.
 

@@ -172,14 +172,14 @@ def _planned(pipeline: Pipeline, settings: Settings, lake: Lake, root: Path) -> 
             )
         given = settings.sources[source.name]
         mine = loads.filter(pl.col("source") == source.name)
-        manifest = _manifest(mine)
+        manifest = manifest_of(mine)
         cursors = mine["cursor"].drop_nulls()
         reader = open_source(source, given, settings.ingest, root)
         parts.append(_Part(source, given, reader, reader.plan(manifest, cursors[-1] if len(cursors) else None)))
     return parts
 
 
-def _manifest(loads: pl.DataFrame) -> list[Origin]:
+def manifest_of(loads: pl.DataFrame) -> list[Origin]:
     """The origins of these loads; a lake of before they had stamps has null there."""
     return [
         Origin(**origin, stamp=stamp)

@@ -26,6 +26,7 @@ from dayshift.lifecycle.contract import Contract
 from dayshift.lifecycle.door.derive import derived
 from dayshift.lifecycle.door.intake import Intake
 from dayshift.lifecycle.ingest import waiting_room
+from dayshift.lifecycle.settle import settle
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
@@ -154,6 +155,8 @@ def _again(project: Project, changes: Mapping[str, Mapping[str, Any]], now: dt.d
     rows = _held(project.lake, list(changes)).with_columns(pl.col("code").is_in(_CONTRADICTING).alias("contradicts"))
     sources = {source.name: source for source in project.pipeline.sources}
     result = Readmission()
+    with project.lake.lock():
+        settle(project, now)
     for (name, contradicts), group in rows.group_by("source", "contradicts", maintain_order=True):
         if name not in sources:
             raise UsageError("DS370", f"the pipeline has no source '{name}'", facts=(f"sources: {shorten(sources)}",))

@@ -27,6 +27,32 @@ def score(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: da
     """
     require_same_features(pipeline, features, model.about)
     require_same_label(pipeline, model)
+    return _scored(pipeline, features, model, now)
+
+
+class Scorer:
+    """One model for micro-batch after micro-batch: what `score` checks of definition and model is checked once.
+
+    Raises:
+        Refused: DS630, DS632, as `score`.
+    """
+
+    def __init__(self, pipeline: Pipeline, model: Registered) -> None:
+        require_same_features(pipeline, pl.DataFrame(), model.about)
+        require_same_label(pipeline, model)
+        self._pipeline, self._model = pipeline, model
+
+    @property
+    def version(self) -> str:
+        """The model's version in the registry."""
+        return str(self._model.version)
+
+    def __call__(self, features: pl.DataFrame, now: datetime) -> pl.DataFrame:
+        """The predictions for features of this definition, as `score` gives them."""
+        return _scored(self._pipeline, features, self._model, now)
+
+
+def _scored(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: datetime) -> pl.DataFrame:
     predictions = predict(model.model, features)
     place = [name for name in ("_load", "_position") if name in features.columns]
     return features.select(*question_columns(pipeline), "as_of", *place).with_columns(

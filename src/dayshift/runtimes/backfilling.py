@@ -9,6 +9,7 @@ from dayshift.diagnostics import NotReady
 from dayshift.engines.contract import Policy
 from dayshift.lifecycle.backfill import BackfillReport, backfill
 from dayshift.lifecycle.features import update_features
+from dayshift.lifecycle.settle import settle
 from dayshift.runtimes.report import plain
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def run(
         UsageError: DS730, the range is empty.
     """
     with project.lake.lock():
+        settle(project, now)
         if not project.lake.last_load:
             raise NotReady("DS710", "there is nothing to backfill: the lake holds no load", hint="dayshift run")
         update_features(project)

@@ -15,6 +15,7 @@ from dayshift.lifecycle.features import check_not_ahead, update_features
 from dayshift.lifecycle.ingest import LoadReport, Progress, ingest
 from dayshift.lifecycle.labels import update_labels
 from dayshift.lifecycle.predictions import update_predictions
+from dayshift.lifecycle.settle import settle
 from dayshift.runtimes import training
 from dayshift.runtimes.meter import Meter
 from dayshift.runtimes.past import RUN, delivered_so_far, first_unfinished
@@ -68,6 +69,9 @@ def _record(
 
 def _run(project: Project, now: dt.datetime, progress: Progress | None, meter: Meter) -> RunReport:
     notes: list[str] = []
+    settled = settle(project, now)
+    if settled:
+        notes.append(f"{_loads(settled)} of a live run stood in its journal and is in the lake now")
     check_not_ahead(project)
     with meter.step("ingest"):
         load = ingest(project.pipeline, project.settings, project.lake, project.root, now, progress)
@@ -133,6 +137,10 @@ def _train_when_due(project: Project, now: dt.datetime, notes: list[str]) -> Tra
     except DayshiftError as error:
         notes.append(f"training was due and did not succeed: {error}")
         return None
+
+
+def _loads(numbers: list[int]) -> str:
+    return f"load {numbers[0]}" if len(numbers) == 1 else f"loads {numbers[0]} to {numbers[-1]}"
 
 
 def _whose(project: Project) -> dict[str, str]:

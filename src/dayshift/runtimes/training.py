@@ -10,9 +10,11 @@ import polars as pl
 from dayshift.diagnostics import NotReady
 from dayshift.lifecycle.features import update_features
 from dayshift.lifecycle.labels import labelled, update_labels
+from dayshift.lifecycle.settle import settle
 from dayshift.lifecycle.split import needed_since
 from dayshift.lifecycle.train import TrainReport, train
 from dayshift.runtimes import calendar
+from dayshift.runtimes.live import status
 from dayshift.runtimes.past import last_ended
 from dayshift.runtimes.report import plain
 
@@ -25,12 +27,16 @@ VERB = "train"
 def run(project: Project, now: dt.datetime) -> TrainReport:
     """Trains by hand: brings features and labels up to date, then fits, judges and registers a model.
 
-    A model that a gate refuses stays a challenger, which the report says.
+    A model that a gate refuses stays a challenger, which the report says. While a live run is up, which keeps features and
+    labels up to date itself, it trains on what these tables hold, and changes nothing in the lake.
 
     Raises:
         NotReady: DS710, the lake holds no load; DS601 to DS603, there is too little ripe to learn from.
     """
+    if status.is_alive(project):
+        return train_now(project, now, trigger="by hand")
     with project.lake.lock():
+        settle(project, now)
         if not project.lake.last_load:
             raise NotReady("DS710", "there is nothing to train on: the lake holds no load", hint="dayshift run")
         update_features(project)

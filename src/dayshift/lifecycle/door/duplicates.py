@@ -85,7 +85,7 @@ class Judge:
         """Adds the rows whose key is known to the verdict."""
         for group in spill.candidates(self._stored_keys):
             for rows in self._shelved(group):
-                self._judge_keys(rows.with_columns(pl.int_range(pl.len()).alias(_NUMBER)), verdict)
+                judge_keys(self.source, rows, verdict)
 
     def _shelved(self, group: Candidates) -> Iterator[pl.DataFrame]:
         """The candidates' rows behind the lake's, rows of equal hash together, some at a time; one pass over both."""
@@ -122,34 +122,7 @@ class Judge:
                 if name in events.collect_schema()
                 else None
             )
-            rows = self._rows(part, known, gone=verdict.gone()).filter(pl.col(name).is_not_null())
-            first = pl.col(_NUMBER).first().over(name)
-            later = rows.with_columns(first.alias(_FIRST)).filter((pl.col(_NUMBER) != first) & (pl.col(_FILE) >= 0))
-            owners = _owners(rows, later)
-            reasons = [
-                f"{name} is {_shown(row[name])}, which must be unique and which event {_key(self.source, owner)} has"
-                for row, owner in zip(later.to_dicts(), owners.to_dicts(), strict=True)
-            ]
-            _contradict(verdict, later, "DS359", reasons)
-
-    def _judge_keys(self, rows: pl.DataFrame, verdict: Verdict) -> None:
-        keys = list(self.source.key_columns)
-        first = pl.col(_NUMBER).first().over(keys)
-        later = rows.with_columns(first.alias(_FIRST)).filter((pl.col(_NUMBER) != first) & (pl.col(_FILE) >= 0))
-        if not later.height:
-            return
-        owners = _owners(rows, later)
-        content = [name for name in rows.columns if not name.startswith("_")]
-        equal = pl.DataFrame({name: later[name].eq_missing(owners[name]) for name in content})
-        same = equal.select(pl.all_horizontal(pl.all())).to_series() | ~_firsts(later.select(content))
-        places = later.filter(same).select(pl.col(_FILE).alias("file"), pl.col(_ROW).alias("row"))
-        verdict.duplicates.append(places.cast(pl.Schema(_PLACE)))
-        other, owner, differs = later.filter(~same), owners.filter(~same), equal.filter(~same)
-        reasons = [
-            _difference(self.source, mine, known, [name for name in content if not flags[name]])
-            for mine, known, flags in zip(other.to_dicts(), owner.to_dicts(), differs.to_dicts(), strict=True)
-        ]
-        _contradict(verdict, other, "DS358", reasons)
+            judge_unique(self.source, name, self._rows(part, known, gone=verdict.gone()), verdict)
 
     def _rows(self, part: Candidates, stored: pl.LazyFrame | None, gone: pl.DataFrame | None = None) -> pl.DataFrame:
         """The candidates' rows behind the lake's, in the order in which they were learned of, numbered."""
@@ -181,6 +154,43 @@ class Judge:
         if name in events.collect_schema():
             for frame in events.select(name).drop_nulls().collect_batches():
                 yield hash_column(frame[name])
+
+
+def judge_keys(source: Source, rows: pl.DataFrame, verdict: Verdict) -> None:
+    """Adds the rows whose key stands in an earlier row to the verdict.
+
+    `rows` are in the order in which they were learned of: known ones with `_file` -1, then new ones with theirs and `_row`.
+    """
+    rows, keys = rows.with_columns(pl.int_range(pl.len()).alias(_NUMBER)), list(source.key_columns)
+    first = pl.col(_NUMBER).first().over(keys)
+    later = rows.with_columns(first.alias(_FIRST)).filter((pl.col(_NUMBER) != first) & (pl.col(_FILE) >= 0))
+    if not later.height:
+        return
+    owners = _owners(rows, later)
+    content = [name for name in rows.columns if not name.startswith("_")]
+    equal = pl.DataFrame({name: later[name].eq_missing(owners[name]) for name in content})
+    same = equal.select(pl.all_horizontal(pl.all())).to_series() | ~_firsts(later.select(content))
+    places = later.filter(same).select(pl.col(_FILE).alias("file"), pl.col(_ROW).alias("row"))
+    verdict.duplicates.append(places.cast(pl.Schema(_PLACE)))
+    other, owner, differs = later.filter(~same), owners.filter(~same), equal.filter(~same)
+    reasons = [
+        _difference(source, mine, known, [name for name in content if not flags[name]])
+        for mine, known, flags in zip(other.to_dicts(), owner.to_dicts(), differs.to_dicts(), strict=True)
+    ]
+    _contradict(verdict, other, "DS358", reasons)
+
+
+def judge_unique(source: Source, name: str, rows: pl.DataFrame, verdict: Verdict) -> None:
+    """Adds the rows whose value of a unique column another event has to the verdict; `rows` as for `judge_keys`."""
+    rows = rows.filter(pl.col(name).is_not_null()).with_columns(pl.int_range(pl.len()).alias(_NUMBER))
+    first = pl.col(_NUMBER).first().over(name)
+    later = rows.with_columns(first.alias(_FIRST)).filter((pl.col(_NUMBER) != first) & (pl.col(_FILE) >= 0))
+    owners = _owners(rows, later)
+    reasons = [
+        f"{name} is {_shown(row[name])}, which must be unique and which event {_key(source, owner)} has"
+        for row, owner in zip(later.to_dicts(), owners.to_dicts(), strict=True)
+    ]
+    _contradict(verdict, later, "DS359", reasons)
 
 
 def _parts(groups: Iterator[Candidates]) -> Iterator[Candidates]:

@@ -22,13 +22,12 @@ from dayshift.definition.source import Source
 from dayshift.diagnostics import Bug
 from dayshift.lake import Lake, Load
 from dayshift.lifecycle.contract import KEY_HASH, Contract
-from dayshift.lifecycle.door.derive import derived
 from dayshift.lifecycle.door.drift import Drift
-from dayshift.lifecycle.door.duplicates import Judge, Verdict, as_json, once
+from dayshift.lifecycle.door.duplicates import Judge, Verdict, once
 from dayshift.lifecycle.door.held import Held
+from dayshift.lifecycle.door.judging import judged, torn
 from dayshift.lifecycle.door.keys import hash_column
 from dayshift.lifecycle.door.spill import Spill
-from dayshift.lifecycle.door.values import json_text
 from dayshift.semantics.fixed_point import measure_bits
 
 
@@ -111,40 +110,14 @@ class Intake:
     def take(self, chunk: Chunk) -> None:
         """Judges the rows of a chunk and writes those that pass."""
         self.read += chunk.read
-        if chunk.rejects.height:
-            torn = chunk.rejects.with_columns(pl.lit("DS350").alias("code"))
-            self._held.add(chunk.origin, torn.with_columns("the record is torn: " + pl.col("reason")))
-        if chunk.frame.height:
-            self._rows(chunk)
-
-    def _rows(self, chunk: Chunk) -> None:
-        raw, numbers = self._named(chunk), chunk.rows
-        typed = any(dtype != pl.String for dtype in raw.dtypes)
-        extras = self.drift.check(raw, f"'{chunk.origin}'", typed=typed)
-        frame, belongs = derived(raw, self._contract)
-        if belongs is not None and not belongs.all():
-            self.filtered += frame.height - int(belongs.sum())
-            raw, frame, numbers = raw.filter(belongs), frame.filter(belongs), numbers.filter(belongs)
-        judged = self._contract.judge(frame)
-        if judged.faults.height:
-            index = judged.faults["index"]
-            texts = pl.Series("raw", [as_json(row) for row in raw[index].iter_rows(named=True)], dtype=pl.String)
-            self._held.add(
-                chunk.origin, judged.faults.select(numbers.gather(index).alias("row"), "code", "reason", texts)
-            )
-            raw, numbers = raw[judged.kept] if extras else raw, numbers.gather(judged.kept)
-        good = judged.good.with_columns(_storable(raw[name]) for name in extras)
-        if good.height:
-            self._let_in(good, chunk.origin, Numbers.of(numbers))
-
-    def _named(self, chunk: Chunk) -> pl.DataFrame:
-        frame = chunk.frame.rename(
-            {old: new for old, new in self._settings.rename.items() if old in chunk.frame.columns}
-        )
-        if chunk.sparse:
-            wanted = {*self._source.columns, *self.drift.read_by_user} - set(frame.columns) - set(self._source.derive)
-            frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in sorted(wanted))
-        return frame
+        self._held.add(chunk.origin, torn(chunk))
+        if not chunk.frame.height:
+            return
+        found = judged(chunk, self._contract, self.drift, self._settings)
+        self.filtered += len(found.filtered)
+        self._held.add(chunk.origin, found.held)
+        if found.good.height:
+            self._let_in(found.good, chunk.origin, Numbers.of(found.numbers))
 
     def _let_in(self, good: pl.DataFrame, origin: str, numbers: Numbers) -> None:
         self.accepted += good.height
@@ -245,20 +218,3 @@ class Intake:
                 f"the rows of source '{self._source.name}' do not add up",
                 facts=(str(counts), "nothing was loaded"),
             )
-
-
-def _storable(values: pl.Series) -> pl.Series:
-    """A column that nobody declared, in a type that the lake stores."""
-    if values.dtype.is_nested():
-        return json_text(values)
-    if isinstance(values.dtype, pl.Decimal | pl.Time | pl.Duration):
-        return values.cast(pl.String)
-    if isinstance(values.dtype, pl.Datetime):
-        values = (
-            (values.to_physical() // 1_000).cast(pl.Datetime("us", values.dtype.time_zone))
-            if values.dtype.time_unit == "ns"
-            else values
-        )
-        values = values.dt.cast_time_unit("us")
-        return values.dt.convert_time_zone("UTC") if values.dtype.time_zone else values.dt.replace_time_zone("UTC")  # type: ignore[attr-defined]
-    return values

@@ -1,0 +1,205 @@
+r"""The journal: what a live run has taken and answered, on the disk before anybody is told of it.
+
+A load of the lake is a commit of several tables, too dear for every micro-batch. So a micro-batch becomes one record of an
+append-only file, made durable by one `fdatasync`; every few seconds the records of a file become a load, and the file goes.
+
+    lake/live/<load>.journal      the micro-batches that load <load> will hold
+    DAYSHIFT-JOURNAL 1\n  | record | record | ...
+    record:  length of the body (u64) · CRC-32 of the body (u32) · body
+    body:    length of the header (u32) · header (JSON: what was counted, and the frames' names and sizes) · Arrow streams
+
+A record that is cut short at the end of a file was never acknowledged: it is passed over, and cut off before the next one is
+written. Anything else that does not match its checksum is damage, and refused.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dayshift.lake.faults import damaged, guarding
+from dayshift.lake.files import sync
+
+MAGIC = b"DAYSHIFT-JOURNAL 1\n"
+SUFFIX = ".journal"
+_HEAD = struct.Struct("<QI")
+_LENGTH = struct.Struct("<I")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One micro-batch: tables by name, and what else is to be known of it, as JSON's own kinds of values."""
+
+    frames: Mapping[str, pl.DataFrame]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The body of a record.
+
+        >>> entry = Entry({"events/a": pl.DataFrame({"x": [1, None]})}, {"clock_us": 5})
+        >>> Entry.from_bytes(entry.to_bytes()).frames["events/a"]["x"].to_list()
+        [1, None]
+        """
+        parts = [_packed(frame) for frame in self.frames.values()]
+        header = {"about": self.about, "frames": list(self.frames), "sizes": [len(part) for part in parts]}
+        text = json.dumps(header).encode()
+        return b"".join([_LENGTH.pack(len(text)), text, *parts])
+
+    @staticmethod
+    def from_bytes(body: bytes) -> Entry:
+        """The entry of such a body."""
+        (size,) = _LENGTH.unpack_from(body)
+        at = _LENGTH.size + size
+        header = json.loads(body[_LENGTH.size : at])
+        frames = {}
+        for name, length in zip(header["frames"], header["sizes"], strict=True):
+            frames[name] = pl.read_ipc_stream(io.BytesIO(body[at : at + length]))
+            at += length
+        return Entry(frames, header["about"])
+
+
+class Journal:
+    """The journal in a folder; only the holder of the lake's lock writes to it.
+
+    >>> import tempfile
+    >>> journal = Journal(Path(tempfile.mkdtemp()) / "live")
+    >>> _ = journal.append(7, Entry({"events/a": pl.DataFrame({"x": [1]})}))
+    >>> journal.loads, [entry.frames["events/a"]["x"].to_list() for entry in journal.read(7)]
+    ([7], [[1]])
+    >>> journal.forget(7)
+    >>> journal.loads
+    []
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: tuple[int, int] | None = None
+
+    @property
+    def loads(self) -> list[int]:
+        """The loads of which there are records, ascending."""
+        found = self._folder.glob(f"*{SUFFIX}") if self._folder.is_dir() else ()
+        return sorted(int(path.stem) for path in found)
+
+    def append(self, load: int, entry: Entry) -> int:
+        """Adds a record and makes it durable; its size in bytes. Errors as `append_all`."""
+        return self.append_all(load, [entry])
+
+    def append_all(self, load: int, entries: Sequence[Entry]) -> int:
+        """Adds records and makes them durable, all of them by one flush; their size in bytes.
+
+        Raises:
+            NotReady: DS404 or DS405, there is no room or no right to write. None of them is then there.
+        """
+        with guarding("writing the journal of the live run", "the journal of the live run"):
+            file = self._file(load)
+            end = os.lseek(file, 0, os.SEEK_END)
+            try:
+                for entry in entries:
+                    body = entry.to_bytes()
+                    _write(file, _HEAD.pack(len(body), zlib.crc32(body)), body)
+                os.fdatasync(file)
+            except BaseException:
+                os.ftruncate(file, end)
+                raise
+            return os.lseek(file, 0, os.SEEK_END) - end
+
+    def read(self, load: int) -> Iterator[Entry]:
+        """The records of a load, in the order of writing.
+
+        Raises:
+            NotReady: DS403, the file is damaged.
+        """
+        path = self._path(load)
+        with guarding("reading the journal of the live run", f"file '{path}'"):
+            for body in _bodies(path):
+                yield Entry.from_bytes(body)
+
+    def forget(self, upto_load: int) -> None:
+        """Deletes the records of all loads up to this one."""
+        for load in self.loads:
+            if load <= upto_load:
+                if self._open is not None and self._open[0] == load:
+                    self.close()
+                self._path(load).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Lets go of the open file."""
+        if self._open is not None:
+            os.close(self._open[1])
+            self._open = None
+
+    def _file(self, load: int) -> int:
+        if self._open is not None and self._open[0] == load:
+            return self._open[1]
+        self.close()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._path(load)
+        whole = _whole(path) if path.exists() else 0
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            os.ftruncate(file, whole)
+            if not whole:
+                _write(file, MAGIC)
+            sync(str(self._folder))
+        except BaseException:
+            os.close(file)
+            raise
+        self._open = load, file
+        return file
+
+    def _path(self, load: int) -> Path:
+        return self._folder / f"{load:012d}{SUFFIX}"
+
+
+def _whole(path: Path) -> int:
+    """How many bytes of a file are whole records; 0 when not even its first line is there."""
+    size = sum(_HEAD.size + len(body) for body in _bodies(path))
+    return size + len(MAGIC) if path.stat().st_size >= len(MAGIC) else 0
+
+
+def _bodies(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(len(MAGIC))
+        if start != MAGIC:
+            if MAGIC.startswith(start):
+                return  # it was cut short when it was made
+            raise damaged(f"file '{path}'", "it does not begin as a journal does")
+        while file.tell() < size:
+            at = file.tell()
+            head = file.read(_HEAD.size)
+            if len(head) < _HEAD.size:
+                return
+            length, checksum = _HEAD.unpack(head)
+            if file.tell() + length > size:
+                return
+            body = file.read(length)
+            if zlib.crc32(body) == checksum:
+                yield body
+            elif file.tell() == size:
+                return  # the last record, whose blocks the disk had not all written
+            else:
+                raise damaged(f"file '{path}'", f"the record at byte {at} does not match its checksum")
+
+
+def _write(file: int, *parts: bytes) -> None:
+    for part in parts:
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+
+
+def _packed(frame: pl.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.write_ipc_stream(buffer, compression="uncompressed")
+    return buffer.getvalue()

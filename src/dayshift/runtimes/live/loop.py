@@ -1,0 +1,245 @@
+"""The loop of a live run: take what has come, judge it, order it, answer it, hand it on.
+
+This thread decides the log's order, alone. Everything slow, the disk, the brokers, the lake, is on the other side of a queue.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from dayshift.connectors.live import Batch, Tap
+from dayshift.definition import Calendar
+from dayshift.engines.contract import LOAD
+from dayshift.lake.journal import Entry
+from dayshift.lifecycle.door.live import BEGINNING, LiveDoor, Taken, plain_counts
+from dayshift.lifecycle.settle import EVENTS, FEATURES, HELD, PREDICTIONS
+from dayshift.runtimes.live.log import LiveLog
+from dayshift.runtimes.live.models import Models
+from dayshift.runtimes.live.output import Answered, Roll
+from dayshift.runtimes.live.seen import Seen
+from dayshift.semantics import calendar as meaning
+from dayshift.semantics.instants import microseconds
+
+if TYPE_CHECKING:
+    from dayshift.engines.contract import Session
+    from dayshift.lifecycle.project import Project
+
+IDLE_SECONDS = 0.25
+GRACE_US = 1_000_000
+"""How long after a calendar's instant, on an idle stream, its questions are asked: events of just before may be on their way."""
+STALE_PERIODS = 2
+"""A calendar is asked by the clock on the wall only while events have come within so many of its periods."""
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """How often things are done: `most` events at once; a load ends after so many rows or seconds; seconds between saved
+    states and between upkeeps."""
+
+    most: int
+    commit_rows: int
+    commit_s: float
+    checkpoint_s: float
+    upkeep_s: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the loop works with. `put` hands a work to the output thread, `upkeep` asks the lake's thread for its own."""
+
+    project: Project
+    taps: Sequence[Tap]
+    door: LiveDoor
+    session: Session
+    models: Models
+    log: LiveLog
+    put: Callable[[Answered | Roll], None]
+    upkeep: Callable[[], None]
+    check: Callable[[], None]
+    now: Callable[[], dt.datetime]
+    rhythm: Rhythm
+
+
+@dataclass
+class Turn:
+    """Where the loop stands: the load that is being filled, its rows and micro-batches, and when it began."""
+
+    load: int
+    rows: int = 0
+    batches: int = 0
+    begun: float | None = None
+    saved: float = field(default_factory=time.monotonic)
+    kept_up: float = field(default_factory=time.monotonic)
+
+
+class Loop:
+    """Turns until it is told to stop."""
+
+    def __init__(self, parts: Parts, load: int) -> None:
+        self._parts, self.turn = parts, Turn(load)
+        self.wake = threading.Event()
+        self.seen = Seen(parts.project.pipeline)
+        predict = parts.project.pipeline.predict
+        self._calendar = predict if isinstance(predict, Calendar) else None
+
+    def run(self, stopped: Callable[[], bool], until_caught_up: bool) -> None:
+        """Turns until `stopped()`, or, if asked, until nothing more is to be had.
+
+        Raises:
+            DayshiftError: a tap, an output or the lake came to an end that it cannot get over.
+        """
+        while not stopped():
+            self._parts.check()
+            if self.once():
+                continue
+            if until_caught_up and all(tap.caught_up for tap in self._parts.taps) and not self.once():
+                return
+            self.wake.wait(self._patience())
+            self.wake.clear()
+
+    def once(self) -> bool:
+        """One micro-batch, if there is anything; and what is due by the clock. Whether there was anything."""
+        batches = self._batches()
+        if batches:
+            self._take(batches)
+        elif self._calendar is not None:
+            self._ask_by_the_clock(self._calendar)
+        self._by_the_clock()
+        return bool(batches)
+
+    def end(self, *, save: bool) -> None:
+        """Ends the load that is being filled."""
+        if self.turn.batches:
+            self._roll(save=save)
+
+    # One micro-batch
+
+    def _batches(self) -> list[tuple[Tap, Batch]]:
+        found, room = [], self._parts.rhythm.most
+        for tap in self._parts.taps:
+            batch = tap.take(room) if room > 0 else None
+            if batch is not None:
+                found.append((tap, batch))
+                room -= batch.read
+        return found
+
+    def _take(self, batches: Sequence[tuple[Tap, Batch]]) -> None:
+        parts, now = self._parts, self._parts.now()
+        clock = self.seen.clock()
+        arrived = [one for _, batch in batches for one in batch.arrived]
+        taken = parts.door.take(arrived, self.turn.load, microseconds(now))
+        clock("door")
+        parts.log.add(self.turn.load, taken.events)
+        features = parts.session.take(taken.events)
+        clock("features")
+        entry = self._entry(taken, batches, features, now)
+        clock("model")
+        parts.put(Answered(self.turn.load, entry, _whom(batches, taken)))
+        clock("handing on")
+        self.seen.took(taken, features.height)
+        self._count(taken.rows)
+
+    def _entry(
+        self, taken: Taken, batches: Sequence[tuple[Tap, Batch]], features: pl.DataFrame, now: dt.datetime
+    ) -> Entry:
+        frames = {f"{EVENTS}{name}": frame for name, frame in taken.events.items()}
+        if taken.held.height:
+            frames[HELD] = taken.held
+        about: dict[str, Any] = {
+            "counts": plain_counts(taken.counts),
+            "cursors": {name: text for _, batch in batches for name, text in batch.cursors.items()},
+            "origins": _origins(batches),
+        }
+        return self._answered(frames, about, features, now)
+
+    def _answered(
+        self, frames: dict[str, pl.DataFrame], about: dict[str, Any], features: pl.DataFrame, now: dt.datetime
+    ) -> Entry:
+        project, scorer = self._parts.project, self._parts.models.scorer
+        if features.height:
+            if self._calendar is not None:
+                features = features.with_columns(pl.lit(self.turn.load, pl.Int64).alias(LOAD))
+            frames[FEATURES] = features
+            if scorer is not None:
+                frames[PREDICTIONS] = scorer(features, now)
+        tables = {FEATURES: _short(project.features.name), PREDICTIONS: _short(project.predictions.name)}
+        return Entry(frames, {**about, "asker": project.pipeline.asker.name, "tables": tables})
+
+    # By the clock
+
+    def _ask_by_the_clock(self, calendar: Calendar) -> None:
+        """A calendar's instant that has passed while no event came: its questions are asked without waiting for one."""
+        parts = self._parts
+        now, before = parts.now(), parts.door.position
+        now_us = microseconds(now)
+        far = now_us - before > STALE_PERIODS * calendar.period_us
+        if before == BEGINNING or far or not all(tap.caught_up for tap in parts.taps):
+            return
+        due = list(meaning.ticks(calendar.period_us, calendar.offset_us, before, now_us - GRACE_US))
+        if not due:
+            return
+        features = parts.session.take({}, due[-1])
+        parts.door.wait(due[-1])
+        if features.height:
+            entry = self._answered({}, {"counts": {}, "cursors": {}, "origins": {}}, features, now)
+            parts.put(Answered(self.turn.load, entry))
+            self.seen.asked(features.height)
+            self._count(0)
+
+    def _count(self, rows: int) -> None:
+        turn = self.turn
+        turn.rows, turn.batches = turn.rows + rows, turn.batches + 1
+        if turn.begun is None:
+            turn.begun = time.monotonic()
+
+    def _by_the_clock(self) -> None:
+        turn, rhythm, now = self.turn, self._parts.rhythm, time.monotonic()
+        if turn.begun is not None and (turn.rows >= rhythm.commit_rows or now - turn.begun >= rhythm.commit_s):
+            self._roll(save=now - turn.saved >= rhythm.checkpoint_s)
+        if now - turn.kept_up >= rhythm.upkeep_s:
+            turn.kept_up = now
+            self._parts.upkeep()
+
+    def _roll(self, *, save: bool) -> None:
+        turn = self.turn
+        snapshot = self._parts.session.snapshot(turn.load) if save else None
+        self._parts.put(Roll(turn.load, snapshot))
+        self.turn = Turn(turn.load + 1, saved=time.monotonic() if save else turn.saved, kept_up=turn.kept_up)
+
+    def _patience(self) -> float:
+        begun = self.turn.begun
+        if begun is None:
+            return IDLE_SECONDS
+        return max(0.0, min(IDLE_SECONDS, begun + self._parts.rhythm.commit_s - time.monotonic()))
+
+
+def _whom(batches: Sequence[tuple[Tap, Batch]], taken: Taken) -> tuple[tuple[Tap, Batch, Any], ...]:
+    """Each tap's batch with the outcomes of what came in it."""
+    found, at = [], 0
+    for tap, batch in batches:
+        end = at + len(batch.arrived)
+        found.append((tap, batch, taken.outcomes[at:end]))
+        at = end
+    return tuple(found)
+
+
+def _origins(batches: Sequence[tuple[Tap, Batch]]) -> dict[str, list[Mapping[str, Any]]]:
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for _, batch in batches:
+        for name, origins in batch.origins.items():
+            found.setdefault(name, []).extend(dict(vars(origin)) for origin in origins)
+    return found
+
+
+def _short(name: str) -> str:
+    return name.split("/", 1)[1]
+
+
+__all__ = ["Loop", "Parts", "Rhythm", "Turn"]

@@ -1,0 +1,99 @@
+"""What a live run would do, before it does it: what it settles, where it begins, where its answers go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dayshift.lifecycle.settle import journal_of
+from dayshift.runtimes.live import starting
+from dayshift.runtimes.report import plain
+
+if TYPE_CHECKING:
+    from dayshift.connectors.live import Known
+    from dayshift.definition.settings import SourceSettings
+    from dayshift.lifecycle.project import Project
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """Where the events of a source come from, and where in it the run begins."""
+
+    source: str
+    comes_from: str
+    begins: str
+
+
+@dataclass(frozen=True)
+class OutputPlan:
+    """What goes where."""
+
+    output: str
+    content: str
+    goes_to: str
+
+
+@dataclass(frozen=True)
+class LivePlan:
+    """`settles`: loads that stand in the journal; `answers_first`: loads whose questions are not answered yet; `scores_with`:
+    the champion's version; `state`: the load behind which the engine's state was saved."""
+
+    settles: str
+    answers_first: str
+    scores_with: str
+    state: str
+    sources: tuple[SourcePlan, ...]
+    outputs: tuple[OutputPlan, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        made: dict[str, Any] = plain(self)
+        return made
+
+
+def of_live(project: Project) -> LivePlan:
+    """The plan; reads the lake and the registry, and asks no broker.
+
+    Raises:
+        NotReady: DS403, a file of the lake is damaged; DS414, the lake is no folder.
+    """
+    starting.require_place(project)
+    with project.lake.reading():
+        journal, last = journal_of(project.lake), project.lake.last_load
+        loads = journal.loads if journal else []
+        done = project.features.last_number("features")
+        version = None
+        if project.pipeline.model is not None and last:
+            version = project.registry.alias(project.pipeline.name, "champion")
+        held = project.lake.state(project.pipeline.name).load(project.fingerprint)
+        known = starting.known_of(project)
+    settings = project.settings
+    return LivePlan(
+        settles=f"loads {', '.join(map(str, loads))} of the journal" if loads else "nothing: the journal is empty",
+        answers_first=f"the questions of loads {done + 1} to {last}" if done < last else "none: all are answered",
+        scores_with=f"version {version}" if version else "no model: there is no champion",
+        state=f"behind load {held[0]} of {last}" if held else "made from the whole log",
+        sources=tuple(
+            SourcePlan(source.name, _origin(settings.sources[source.name]), _start(known[source.name]))
+            for source in project.pipeline.sources
+            if source.name in settings.sources
+        ),
+        outputs=tuple(
+            OutputPlan(name, one.content, f"topic {one.topic} at {one.brokers}")
+            for name, one in settings.live.outputs.items()
+        ),
+    )
+
+
+def _origin(settings: SourceSettings) -> str:
+    if settings.http:
+        return "HTTP"
+    given = {"files": settings.files, "table": settings.table, "query": settings.query, "topic": settings.topic}
+    name, value = next((name, value) for name, value in given.items() if value is not None)
+    return f"{name} {', '.join(value) if isinstance(value, list) else value}"
+
+
+def _start(known: Known) -> str:
+    if known.cursor:
+        return f"behind {known.cursor}"
+    return f"behind {len(known.manifest):,} files" if known.manifest else "at the beginning"

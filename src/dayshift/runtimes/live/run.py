@@ -1,0 +1,307 @@
+"""The whole of a live run: begin, turn, end; one record in the ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dayshift.connectors.live import Tap
+from dayshift.connectors.live_opening import open_outputs, open_taps
+from dayshift.definition.duration import parse_duration
+from dayshift.diagnostics import DayshiftError, to_json
+from dayshift.lake.journal import Journal
+from dayshift.lake.lake import LIVE
+from dayshift.runtimes import wiring
+from dayshift.runtimes.live import starting
+from dayshift.runtimes.live.keeping import Ended, Keeper, Upkeep
+from dayshift.runtimes.live.log import LiveLog
+from dayshift.runtimes.live.loop import Loop, Parts, Rhythm
+from dayshift.runtimes.live.models import Models
+from dayshift.runtimes.live.output import Answered, Output, Outputs, Roll
+from dayshift.runtimes.live.status import StatusFile
+from dayshift.runtimes.live.worker import Worker
+from dayshift.semantics.instants import microseconds
+
+if TYPE_CHECKING:
+    from dayshift.definition.settings import Settings
+    from dayshift.lifecycle.project import Project
+
+VERB = "live"
+WAITING_BATCHES = 4
+"""So many micro-batches may be answered and not yet in the journal."""
+WAITING_LOADS = 2
+END_SECONDS = 9.0
+"""A clean stop is over by then: what is not in the lake is in the journal."""
+OUTPUT_SECONDS = 2.0
+"""So long an output that cannot be reached is waited for at the end; the next run sends what it lacks."""
+LONGEST_SAVE_S = 3.0
+"""A state that takes longer to save is not saved at the end; the next run reads the events since the last one."""
+
+
+@dataclass(frozen=True)
+class LiveReport:
+    """What a live run did: events and questions by it, rows of each output, the loads that it made, and why it ended."""
+
+    pipeline: str
+    began: dt.datetime
+    ended: dt.datetime
+    outcome: str
+    events: int
+    questions: int
+    loads: int
+    last_load: int
+    settled: tuple[int, ...]
+    outputs: dict[str, int]
+    sources: dict[str, Any]
+    model_swaps: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Stop:
+    """Asked to stop, by whom, and since when."""
+
+    why: str | None = None
+    since: float = 0.0
+    wake: Callable[[], None] = field(default=lambda: None)
+
+    def ask(self, why: str) -> None:
+        """Asks; may be called from a signal's handler."""
+        if self.why is None:
+            self.why, self.since = why, time.monotonic()
+        self.wake()
+
+    def asked(self) -> bool:
+        """Whether anybody asked."""
+        return self.why is not None
+
+    def waited(self) -> bool:
+        """Whether it was asked so long ago that what cannot be reached is not waited for any more."""
+        return self.asked() and time.monotonic() - self.since > OUTPUT_SECONDS
+
+
+def run(
+    project: Project,
+    now: Callable[[], dt.datetime],
+    stop: Stop,
+    *,
+    until_caught_up: bool = False,
+    told: Callable[[str], None] = lambda text: None,
+) -> LiveReport:
+    """Runs until it is asked to stop, or until nothing more is to be had; holds the lake's lock all the time.
+
+    Args:
+        project: what to run.
+        now: the clock on the wall (aware, UTC): nothing that it says can change a value.
+        stop: how it is asked to stop.
+        until_caught_up: end by itself once all sources are at their end.
+        told: called with a sentence when something happens that a person should know.
+
+    Raises:
+        DayshiftError: what the run cannot get over; what it had taken stands in the lake or in the journal.
+    """
+    starting.require_place(project)
+    began = now()
+    with project.lake.lock():
+        try:
+            return _run(project, now, stop, until_caught_up, told)
+        except DayshiftError as error:
+            _record(project, "stopped", {"problems": [to_json(one) for one in error.problems]}, began)
+            raise
+        except Exception as error:
+            _record(project, "broken", {"problems": [{"message": f"{type(error).__name__}: {error}"}]}, began)
+            raise
+
+
+def _record(project: Project, outcome: str, detail: dict[str, Any], at: dt.datetime) -> None:
+    with suppress(DayshiftError):  # a full disk, mostly: the error itself is told
+        whose = {"pipeline": project.pipeline.name, "fingerprint": project.pipeline_fingerprint}
+        project.lake.ledger.append(VERB, outcome, {**whose, **detail}, at)
+
+
+def _run(
+    project: Project, now: Callable[[], dt.datetime], stop: Stop, until_caught_up: bool, told: Callable[[str], None]
+) -> LiveReport:
+    began = now()
+    begun = starting.bring_up(project, began)
+    if begun.settled:
+        told(f"loads {', '.join(map(str, begun.settled))} of an earlier run were settled from its journal")
+    if begun.rebuilt:
+        told(f"the engine's state could not be read and was rebuilt from the log ({begun.rebuilt})")
+    live = _Live(project, now, stop)
+    try:
+        live.open(begun.state, told)
+        with live.status(began):
+            live.loop.run(stop.asked, until_caught_up)
+            live.finish()
+    finally:
+        live.close()
+    return live.report(began, begun)
+
+
+class _Live:
+    """The parts of a running pipeline, opened in order and closed in order."""
+
+    def __init__(self, project: Project, now: Callable[[], dt.datetime], stop: Stop) -> None:
+        settings = project.settings
+        assert project.lake.root.path is not None
+        self._project, self._now, self._stop = project, now, stop
+        self._lake = wiring.lake_of(settings, project.root)  # for reading, on the loop's thread
+        self._log = LiveLog(self._lake)
+        self._journal = Journal(project.lake.root.path / LIVE)
+        self._models = Models(project, _seconds(settings.live.models))
+        self._taps: list[Tap] = []
+        self._outputs: list[Output] = []
+        self._keeper = Keeper(project, self._journal, now, self._log.settled)
+        self._lake_work: Worker[Ended | Upkeep] = Worker("lake", self._keeper, WAITING_LOADS)
+        self._done = Outputs(self._journal, self._outputs, self._end_load, stop.waited)
+        self._output_work: Worker[Answered | Roll] = Worker("output", self._done, WAITING_BATCHES)
+        self._rhythm = _rhythm(settings)
+        self._finished = False
+
+    def open(self, state: bytes | None, told: Callable[[str], None]) -> None:
+        """Opens everything, the taps last: once they are open events come."""
+        project, settings = self._project, self._project.settings
+        self._models.begin()
+        session = project.engine.session(project.pipeline, self._log.now, state)
+        self._session = session
+        door = starting.door_of(project, self._lake, self._log)
+        self._outputs += open_outputs(settings, project.pipeline.name, project.question_keys, Output)
+        starting.catch_up(project, self._outputs, self._stop.asked)
+        self._taps += open_taps(project.pipeline, settings, project.root, clock_us=lambda: microseconds(self._now()))
+        parts = Parts(
+            project=project, taps=self._taps, door=door, session=session, models=self._models, log=self._log,
+            put=self._output_work.put, upkeep=self._ask_upkeep, check=self._check, now=self._now, rhythm=self._rhythm,
+        )  # fmt: skip
+        self.loop = Loop(parts, project.lake.last_load + 1)
+        self._stop.wake = self.loop.wake.set
+        known = starting.known_of(project)
+        for tap in self._taps:
+            tap.open({name: known[name] for name in tap.sources}, self.loop.wake.set)
+        self._tell_begin(told)
+
+    def _tell_begin(self, told: Callable[[str], None]) -> None:
+        size, model = self._session.size, self._models.scorer
+        serves = f"model {model.version}" if model else f"no model ({self._models.note})"
+        told(
+            f"live since load {self.loop.turn.load - 1}: {len(self._project.pipeline.sources)} sources, {serves}, "
+            f"{size['keys']:,} keys in {size['bytes'] / 1e6:,.1f} MB"
+        )
+        for tap in self._taps:
+            address = getattr(tap, "address", None)
+            if address:
+                told(f"events of {', '.join(tap.sources)} are taken at http://{address}/events/...")
+
+    def _check(self) -> None:
+        self._output_work.check()
+        self._lake_work.check()
+
+    def _end_load(self, load: int, entries: list[Any], save: Callable[[], bytes] | None) -> None:
+        self._lake_work.put(Ended(load, entries, save))
+
+    def _ask_upkeep(self) -> None:
+        if self._lake_work.idle:  # a lake that is behind has no time for it
+            self._lake_work.put(Upkeep())
+
+    @contextmanager
+    def status(self, began: dt.datetime) -> Iterator[None]:
+        """Keeps the status file."""
+        assert self._project.lake.root.path is not None
+        file = StatusFile(self._project.lake.root.path, lambda: self._state(began))
+        file.begin()
+        try:
+            yield
+        finally:
+            file.end()
+
+    def _state(self, began: dt.datetime) -> dict[str, Any]:
+        state = "ended" if self._finished else "stopping" if self._stop.asked() else "running"
+        model = self._models.scorer
+        return {
+            "pid": os.getpid(),
+            "state": state,
+            "began": began,
+            "at": self._now(),
+            **self.loop.seen.state(),
+            "load": self.loop.turn.load,
+            "waiting_rows": self._log.rows,
+            "engine": dict(self._session.size),
+            "model": {
+                "version": model.version if model else None,
+                "swaps": self._models.swaps,
+                "note": self._models.note,
+            },
+            "lake": dict(vars(self._keeper.kept)),
+            "journal": {"seconds": self._done.spent.journal, "bytes": self._done.spent.journal_bytes},
+            "output_seconds": self._done.spent.outputs,
+            "taps": {",".join(tap.sources): dict(tap.state()) for tap in self._taps},
+            "outputs": self._done.state(),
+            "threads": threading.active_count(),
+        }
+
+    def finish(self) -> None:
+        """Ends the last load, and waits for the disk, the outputs and the lake, though not for ever."""
+        self._stop.ask("nothing more was to be had")
+        until = self._stop.since + END_SECONDS
+        save = self._keeper.kept.checkpoint_s < LONGEST_SAVE_S
+        self.loop.end(save=save)
+        self._output_work.finish(until - time.monotonic())
+        self._check()
+        self._lake_work.finish(until - time.monotonic())
+        self._check()
+        self._finished = True
+
+    def close(self) -> None:
+        """Closes everything that was opened, in whatever state."""
+        self._models.end()
+        for tap in self._taps:
+            with suppress(Exception):
+                tap.close()
+        self._output_work.finish(0.0)
+        self._lake_work.finish(0.0)
+        for output in self._outputs:
+            with suppress(Exception):
+                output.sink.close()
+
+    def report(self, began: dt.datetime, begun: starting.Begun) -> LiveReport:
+        """What was done; also the ledger's record."""
+        seen, kept = self.loop.seen, self._keeper.kept
+        late = [f"output '{one.name}' could not be reached at the end; the next run sends what it lacks"
+                for one in self._outputs if one.ended]  # fmt: skip
+        report = LiveReport(
+            pipeline=self._project.pipeline.name,
+            began=began,
+            ended=self._now(),
+            outcome=self._stop.why or "done",
+            events=seen.events,
+            questions=seen.questions,
+            loads=kept.loads,
+            last_load=self._project.lake.last_load,
+            settled=begun.settled,
+            outputs={one.name: one.rows for one in self._outputs},
+            sources=seen.state()["sources"],
+            model_swaps=self._models.swaps,
+            notes=(*late, *([kept.note] if kept.note else [])),
+        )
+        _record(self._project, "done", {"load": report.last_load, **vars(report)}, report.ended)
+        return report
+
+
+def _rhythm(settings: Settings) -> Rhythm:
+    live = settings.live
+    return Rhythm(
+        live.batch_rows, live.commit_rows, _seconds(live.commit), _seconds(live.checkpoint), _seconds(live.upkeep)
+    )
+
+
+def _seconds(length: str) -> float:
+    return parse_duration(length) / 1e6
+
+
+__all__ = ["LiveReport", "Stop", "run"]

@@ -1,0 +1,174 @@
+"""How a live run begins: from the lake, whatever state a night, an earlier run or a crash left it in.
+
+    settle the journal -> features and predictions up to the last load -> the engine's state behind it
+        -> keys that are known -> outputs get what they lack behind their mark -> taps begin at the cursors
+
+No gap and no overlap: the state holds the loads, the cursors say how far these loads were read, in the same commit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from dayshift.connectors.live import Known, Mark, Tap
+from dayshift.diagnostics import DefinitionError, NotReady, nearest
+from dayshift.engines.contract import LOAD, POSITION
+from dayshift.lifecycle.contract import KEY_HASH
+from dayshift.lifecycle.door.live import LiveDoor
+from dayshift.lifecycle.door.passing import LiveSource
+from dayshift.lifecycle.features import current_state, update_features
+from dayshift.lifecycle.ingest import manifest_of
+from dayshift.lifecycle.predictions import update_predictions
+from dayshift.lifecycle.settle import settle
+from dayshift.runtimes.live.log import LiveLog
+from dayshift.runtimes.live.output import Output
+from dayshift.runtimes.past import first_unfinished
+
+if TYPE_CHECKING:
+    from dayshift.definition import Source
+    from dayshift.lake import Lake
+    from dayshift.lifecycle.project import Project
+
+AT_ONCE = 20_000
+LAST = 2**62
+"""A place behind every row of a load."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The lake as a live run goes on from it: loads settled from the journal, questions answered and scored on the way, the
+    engine's state behind the last load, and why an older one could not be read, if so."""
+
+    settled: tuple[int, ...]
+    answered: int
+    scored: int
+    state: bytes | None
+    rebuilt: str | None
+
+
+def bring_up(project: Project, now: dt.datetime) -> Begun:
+    """Settles the journal and brings features, predictions and state up to the last load; under the lake's lock.
+
+    Raises:
+        DayshiftError: as a nightly run's.
+    """
+    settled = settle(project, now)
+    features = update_features(project)
+    scored = update_predictions(project, min(features.first_load, first_unfinished(project)), now)
+    state, rebuilt = current_state(project)
+    return Begun(tuple(settled), features.rows, scored.rows, state, features.rebuilt or rebuilt)
+
+
+def known_of(project: Project) -> dict[str, Known]:
+    """How far each source has been taken, by the loads of the lake."""
+    loads = project.lake.loads().sort("load")
+    found = {}
+    for source in project.pipeline.sources:
+        mine = loads.filter(pl.col("source") == source.name)
+        cursors = mine["cursor"].drop_nulls()
+        found[source.name] = Known(tuple(manifest_of(mine)), cursors[-1] if len(cursors) else None)
+    return found
+
+
+def door_of(project: Project, lake: Lake, log: LiveLog) -> LiveDoor:
+    """The doors of all sources, which know the keys of all events in the lake.
+
+    Raises:
+        NotReady: DS703, a float column has no grid yet.
+        DefinitionError: DS365, a source has no section.
+    """
+    return LiveDoor({source.name: _source(project, lake, log, source) for source in project.pipeline.sources})
+
+
+def _source(project: Project, lake: Lake, log: LiveLog, source: Source) -> LiveSource:
+    settings = project.settings.sources.get(source.name)
+    if settings is None:
+        near = nearest(source.name, project.settings.sources)
+        raise DefinitionError(
+            "DS365",
+            f"source '{source.name}' has no section in dayshift.toml",
+            place=source.place,
+            facts=((f"there is [sources.{near}]",) if near else ()),
+            hint=f"[sources.{source.name}]\nhttp = true",
+        )
+    held = lake.quarantine().filter(pl.col("source") == source.name).select("raw").collect()["raw"]
+    made = LiveSource(source, settings, lake.bits(source.name), _lookup(log, source.name), held.to_list())
+    if lake.has_events(source.name):
+        there = lake.events(source.name)
+        names = [KEY_HASH, *(name for name in made.unique_columns if name in there.collect_schema())]
+        for frame in there.select(names).collect_batches():
+            made.learn(frame)
+    return made
+
+
+def _lookup(log: LiveLog, source: str) -> Callable[[pl.Expr], pl.DataFrame]:
+    return lambda wanted: log.where(source, wanted)
+
+
+def catch_up(project: Project, outputs: list[Output], stopped: Callable[[], bool]) -> None:
+    """Gives each output what the lake holds behind its mark; one that never had a mark begins with what comes now.
+
+    Raises:
+        NotReady: an output cannot be reached, or refuses.
+    """
+    last = project.lake.last_load
+    for output in outputs:
+        mark = output.sink.open()
+        if mark is None:
+            output.ended = not output.sink.send(pl.DataFrame(), Mark(last, LAST), stopped)
+            continue
+        for frame in _lacking(project, output.content, mark):
+            sent = output.sink.send(frame, Mark(*frame.select(LOAD, POSITION).row(-1)), stopped)
+            output.rows += frame.height if sent else 0
+            if not sent:
+                output.ended = True
+                break
+
+
+def _lacking(project: Project, content: str, mark: Mark) -> Iterator[pl.DataFrame]:
+    """The rows behind a mark in the order of the log, in pieces that end where a place ends."""
+    if content == "quarantine":
+        rows = project.lake.quarantine().drop("state").collect()
+        rows = rows.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(LOAD).alias(POSITION))
+    else:
+        table = project.predictions if content == "predictions" else project.features
+        if not table.exists:
+            return
+        later = table.scan().filter(pl.col(LOAD) >= mark.load)
+        rows = (later.filter(pl.col("_policy") == "as_known") if content == "features" else later).collect()
+        rows = rows.sort(LOAD, POSITION, maintain_order=True)
+    behind = (pl.col(LOAD) > mark.load) | ((pl.col(LOAD) == mark.load) & (pl.col(POSITION) > mark.position))
+    rows = rows.filter(behind)
+    starts = rows.select((pl.struct(LOAD, POSITION) != pl.struct(LOAD, POSITION).shift()).fill_null(True)).to_series()
+    edges, at = [0], starts.arg_true()
+    for place in at:
+        if place - edges[-1] >= AT_ONCE:
+            edges.append(place)
+    for start, end in zip(edges, [*edges[1:], rows.height], strict=True):
+        if end > start:
+            yield rows.slice(start, end - start)
+
+
+def require_place(project: Project) -> None:
+    """Refuse a lake that cannot have a journal.
+
+    Raises:
+        NotReady: DS414.
+    """
+    if project.lake.root.path is None:
+        raise NotReady(
+            "DS414",
+            f"a live run needs a folder on this machine, and the lake lies at {project.lake.root.uri}",
+            facts=("what it takes is first written to a journal there",),
+            hint="keep the lake on a local or mounted disk",
+        )
+
+
+def waiting(taps: list[Tap]) -> Mapping[str, object]:
+    """What each tap says of itself."""
+    return {f"{','.join(tap.sources)}": dict(tap.state()) for tap in taps}

@@ -1,0 +1,103 @@
+"""The journal: whole records come back as they were written, whatever happened to the end of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dayshift.diagnostics import NotReady
+from dayshift.lake.journal import Entry, Journal
+
+
+def _entry(number: int) -> Entry:
+    frame = pl.DataFrame({"id": [f"e{number}", None], "x": [number / 3, -0.0]})
+    return Entry({"events/a": frame, "features": frame.head(1)}, {"cursors": {"a": str(number)}})
+
+
+def _numbers(journal: Journal, load: int) -> list[str]:
+    return [entry.about["cursors"]["a"] for entry in journal.read(load)]
+
+
+def test_records_come_back_in_order_by_load(tmp_path: Path) -> None:
+    """Entries of two loads are read back load by load, frames bit for bit."""
+    journal = Journal(tmp_path / "live")
+    for number in range(6):
+        journal.append(1 + number // 3, _entry(number))
+    assert journal.loads == [1, 2]
+    assert _numbers(journal, 1) == ["0", "1", "2"]
+    assert next(journal.read(2)).frames["events/a"].equals(_entry(3).frames["events/a"], null_equal=True)
+
+
+def test_a_forgotten_load_is_gone_and_the_next_ones_stay(tmp_path: Path) -> None:
+    """Forgetting deletes all loads up to the given one, also the open one."""
+    journal = Journal(tmp_path / "live")
+    for load in (4, 5, 6):
+        journal.append(load, _entry(load))
+    journal.forget(5)
+    assert journal.loads == [6]
+    journal.append(6, _entry(7))
+    assert _numbers(journal, 6) == ["6", "7"]
+
+
+@given(cut=st.integers(1, 2_000))
+def test_a_record_cut_short_is_passed_over_and_written_over(cut: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Cut anywhere, a file gives its whole records; the next append follows the last of them."""
+    folder = tmp_path_factory.mktemp("live")
+    journal = Journal(folder)
+    for number in range(3):
+        journal.append(1, _entry(number))
+    journal.close()
+    path = folder / "000000000001.journal"
+    content = path.read_bytes()
+    path.write_bytes(content[: max(0, len(content) - cut)])
+    left = _numbers(journal, 1)
+    assert left == ["0", "1", "2"][: len(left)]
+    assert len(left) < 3
+    journal.append(1, _entry(9))
+    assert _numbers(journal, 1) == [*left, "9"]
+
+
+def test_damage_in_the_middle_is_refused(tmp_path: Path) -> None:
+    """A changed byte of a record that others follow is damage, not a torn end: nothing acknowledged is passed over."""
+    journal = Journal(tmp_path)
+    for number in range(3):
+        journal.append(1, _entry(number))
+    path = tmp_path / "000000000001.journal"
+    content = bytearray(path.read_bytes())
+    content[200] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(NotReady) as caught:
+        _numbers(journal, 1)
+    assert caught.value.problems[0].code == "DS403"
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    """A file that does not begin as a journal does is not taken for an empty one."""
+    (tmp_path / "000000000003.journal").write_bytes(b"something else entirely")
+    with pytest.raises(NotReady) as caught:
+        list(Journal(tmp_path).read(3))
+    assert caught.value.problems[0].code == "DS403"
+
+
+def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When there is no room the record is taken back, the error is DS404, and later appends are whole."""
+    import errno
+    import os
+
+    journal = Journal(tmp_path)
+    journal.append(1, _entry(0))
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", full)
+        with pytest.raises(NotReady) as caught:
+            journal.append(1, _entry(1))
+    assert caught.value.problems[0].code == "DS404"
+    journal.append(1, _entry(2))
+    assert _numbers(journal, 1) == ["0", "2"]
