@@ -194,7 +194,9 @@ class Link:
                 hint="start the brokers or correct `brokers`, then run again",
             )
         section = self.address.section
-        where = f"{section} and {self.address.settings_section}" if section else "--brokers and --set, and at what stands"
+        where = (
+            f"{section} and {self.address.settings_section}" if section else "--brokers and --set, and at what stands"
+        )
         return NotReady(
             "DS334",
             f"Kafka at '{self.address.shown}' refuses {self.address.whom}",

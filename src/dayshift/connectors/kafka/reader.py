@@ -72,18 +72,14 @@ class KafkaReader:
         before = parse(cursor)
         held = held_by(self._address, self.topics, self._retry)
         starts = {topic: start_of(topic, before.get(topic), one) for topic, one in held.items()}
-        problems = [problem for topic in held for problem in self._lost(topic, starts[topic], held[topic])]
+        problems = [problem for topic in held for problem in lost(self._source, topic, starts[topic], held[topic])]
         if problems and self._settings.on_lost_messages == "stop":
             raise Refused(problems)
         start = {**before, **{topic: Progress(held[topic].id, one.next) for topic, one in starts.items()}}
         end = {**before, **{topic: Progress(one.id, one.end) for topic, one in held.items()}}
-        lost = tuple(Origin(loss.shown) for one in starts.values() for loss in one.losses)
-        anew = tuple(
-            Origin(f"{topic}: made anew, read from its beginning") for topic, one in starts.items() if one.anew
-        )
-        return ReadPlan(
-            tuple(one.origin for one in stretches(start, end)), lost + anew, text_of(start), until=text_of(end)
-        )
+        skipped = tuple(origin for topic, one in starts.items() for origin in passed_over(topic, one))
+        new = tuple(one.origin for one in stretches(start, end))
+        return ReadPlan(new, skipped, text_of(start), until=text_of(end))
 
     def chunks(self, plan: ReadPlan) -> Iterator[Chunk]:
         """The messages of the plan, partition by partition, each row's number its offset.
@@ -136,30 +132,38 @@ class KafkaReader:
         pauses: float = self._retry.backoff_us * (2**self._retry.retries - 1) / 1_000_000
         return link.patience * (self._retry.retries + 1) + pauses
 
-    def _lost(self, topic: str, start: Start, held: Held) -> Iterator[Problem]:
-        hint = f'[sources.{self._source}]\non_lost_messages = "continue"    # do without them'
-        for loss in start.losses:
-            yield Problem(
-                "DS332",
-                f"{loss.count:,} messages of partition {loss.partition} of topic '{topic}' were deleted before source "
-                f"'{self._source}' read them",
-                facts=(
-                    f"wanted: from offset {loss.first} on; the partition begins at {loss.last + 1}",
-                    "nothing was loaded",
-                ),
-                hint=hint,
-            )
-        if start.anew:
-            yield Problem(
-                "DS332",
-                f"topic '{topic}' was made anew, or cut, since source '{self._source}' read it",
-                facts=(
-                    f"its partitions end at {shorten(map(str, held.end))}",
-                    "what the old topic held and nobody had read cannot be read any more",
-                    "nothing was loaded",
-                ),
-                hint=f"{hint}, and read the new topic from its beginning",
-            )
+
+def lost(source: str, topic: str, start: Start, held: Held, outcome: str = "nothing was loaded") -> Iterator[Problem]:
+    """What a source cannot read any more of a topic, as problems that stop it."""
+    hint = f'[sources.{source}]\non_lost_messages = "continue"    # do without them'
+    for loss in start.losses:
+        yield Problem(
+            "DS332",
+            f"{loss.count:,} messages of partition {loss.partition} of topic '{topic}' were deleted before source "
+            f"'{source}' read them",
+            facts=(
+                f"wanted: from offset {loss.first} on; the partition begins at {loss.last + 1}",
+                outcome,
+            ),
+            hint=hint,
+        )
+    if start.anew:
+        yield Problem(
+            "DS332",
+            f"topic '{topic}' was made anew, or cut, since source '{source}' read it",
+            facts=(
+                f"its partitions end at {shorten(map(str, held.end))}",
+                "what the old topic held and nobody had read cannot be read any more",
+                outcome,
+            ),
+            hint=f"{hint}, and read the new topic from its beginning",
+        )
+
+
+def passed_over(topic: str, start: Start) -> tuple[Origin, ...]:
+    """What a source does without, for the record of its load."""
+    anew = (Origin(f"{topic}: made anew, read from its beginning"),) if start.anew else ()
+    return tuple(Origin(loss.shown) for loss in start.losses) + anew
 
 
 def _stream(link: Link, stretch: Stretch, patience: float) -> Iterator[Any]:

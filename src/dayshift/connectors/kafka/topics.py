@@ -20,7 +20,11 @@ def held_by(address: Address, topics: Sequence[str], retry: Retry) -> dict[str, 
     """
     from confluent_kafka.admin import AdminClient
 
-    link = Link(address, AdminClient, {"log_level": 0})
+    return held_of(Link(address, AdminClient, {"log_level": 0}), topics, retry)
+
+
+def held_of(link: Link, topics: Sequence[str], retry: Retry) -> dict[str, Held]:
+    """The same, by an `AdminClient` that is there already."""
     partitions = _partitions(link, topics, retry)
     ids = link.ask(lambda seconds: _ids(link, topics, seconds), retry)
     first = link.ask(lambda seconds: _offsets(link, partitions, "earliest", seconds), retry)
@@ -52,6 +56,26 @@ def _remedy(address: Address, near: str | None) -> str:
     if not address.section:
         return f"{f'write {near}, or ' if near else ''}let --partitions 1 make it"
     return f'{address.section}\ntopic = "{near}"' if near else "make the topic, or correct `topic`"
+
+
+def look(link: Link, topics: Sequence[str], seconds: float) -> dict[str, tuple[str, int]]:
+    """The id and the number of partitions of each of the topics that are there at this moment.
+
+    Raises:
+        confluent_kafka.KafkaException: no broker answers.
+    """
+    from confluent_kafka import KafkaError, KafkaException, TopicCollection
+
+    found = {}
+    for topic, future in link.client.describe_topics(TopicCollection(list(topics)), request_timeout=seconds).items():
+        try:
+            told = future.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+            continue
+        found[topic] = ("" if str(told.topic_id) in ("None", _NO_ID) else str(told.topic_id), len(told.partitions))
+    return found
 
 
 def _ids(link: Link, topics: Sequence[str], seconds: float) -> dict[str, str]:
