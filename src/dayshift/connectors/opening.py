@@ -29,10 +29,10 @@ def open_source(
     """The reader that a source's section of dayshift.toml asks for.
 
     Raises:
-        DefinitionError: DS308, the section names none or several of `files`, `table`, `query`, `topic`; DS312, an unknown database.
+        DefinitionError: DS308, the section names none or several of `files`, `table`, `query`, `topic`, `http`; DS312, an unknown database.
         NotReady: DS313, the environment variable with the database's address is not set.
     """
-    named = [name for name in ("files", "table", "query", "topic") if getattr(settings, name)]
+    named = [name for name in ("files", "table", "query", "topic", "http") if getattr(settings, name)]
     scheme = (settings.database or "").split(":", 1)[0] if ":" in (settings.database or "") else ""
     if scheme and scheme not in _OWN:
         found: Reader = _third_party(scheme, source.name)(source, settings, ingest, root)
@@ -42,11 +42,15 @@ def open_source(
             "DS308",
             f"source '{source.name}' comes from {' and '.join(named) or 'nowhere'}",
             place=source.place,
-            facts=("its section in dayshift.toml names exactly one of: files, table, query, topic",),
+            facts=("its section in dayshift.toml names exactly one of: files, http, query, table, topic",),
             hint=f'[sources.{source.name}]\nfiles = "data/{source.name}/*.csv"',
         )
     if named == ["files"]:
         return FilesReader(source.name, settings, ingest.chunk_rows, Path(root))
+    if named == ["http"]:
+        from dayshift.connectors.http.delivered import DeliveredReader
+
+        return DeliveredReader()
     if named == ["topic"]:
         from dayshift.connectors.kafka.reader import KafkaReader
 
