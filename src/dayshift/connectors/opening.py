@@ -1,18 +1,20 @@
-"""From settings to a reader. Third-party readers come by entry points of the group
+"""From settings to a reader, or to the taps of a live run. Third-party readers come by entry points of the group
 "dayshift.connectors": the scheme of a source's `database` ("mycorp://…") names the entry point."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from dayshift.connectors.contract import Reader
 from dayshift.connectors.database import resolve
 from dayshift.connectors.files.reader import FilesReader
+from dayshift.connectors.live import Tap
 from dayshift.connectors.retry import retry_of
-from dayshift.definition.settings import IngestSettings, SourceSettings
+from dayshift.definition.pipeline import Pipeline
+from dayshift.definition.settings import IngestSettings, Settings, SourceSettings
 from dayshift.definition.source import Source
-from dayshift.diagnostics import DefinitionError, NotReady, shorten
+from dayshift.diagnostics import DefinitionError, NotReady, nearest, shorten
 
 GROUP = "dayshift.connectors"
 _OWN = ("env", "postgresql", "postgres", "sqlite", "duckdb")
@@ -74,3 +76,67 @@ def _third_party(scheme: str, source: str) -> Callable[..., Reader]:
         )
     factory: Callable[..., Reader] = found[scheme].load()
     return factory
+
+
+def open_taps(pipeline: Pipeline, settings: Settings, root: Path, clock_us: Callable[[], int]) -> list[Tap]:
+    """The taps of a pipeline's sources, none of them open yet: one for all that is polled, one for HTTP, those of Kafka.
+
+    Args:
+        pipeline, settings: what comes in, and from where.
+        root: the folder that paths start from.
+        clock_us: the time now, microseconds since 1970.
+
+    Raises:
+        DefinitionError: DS365, a source has no section; DS308, DS312, DS333, DS341, a section that cannot be.
+        NotReady: DS310, an extra is not installed; DS113, DS313, an environment variable is not set.
+    """
+    given = {source.name: _section(source, settings.sources) for source in pipeline.sources}
+    polled = [source for source in pipeline.sources if not given[source.name].http and not given[source.name].topic]
+    sent = [name for name, one in given.items() if one.http]
+    topics = [(name, one) for name, one in given.items() if one.topic]
+    taps: list[Tap] = []
+    if polled:
+        from dayshift.connectors.polling.tap import PollingTap
+
+        taps.append(PollingTap(polled, settings, Path(root), clock_us))
+    if sent:
+        taps.append(_http(sent, given, settings, clock_us))
+    if topics:
+        from dayshift.connectors.kafka.tap import kafka_taps
+
+        taps += kafka_taps(pipeline.name, topics, retry_of(settings.ingest), Path(root))
+    return taps
+
+
+def _http(
+    names: Sequence[str], given: Mapping[str, SourceSettings], settings: Settings, clock_us: Callable[[], int]
+) -> Tap:
+    try:
+        from dayshift.connectors.http.tap import HttpTap
+    except ImportError as error:
+        raise NotReady(
+            "DS310",
+            f"taking events by HTTP needs {error.name}, which is not installed",
+            hint="pip install 'dayshift[http]'",
+        ) from None
+    others = {name: _whence(one) for name, one in given.items() if name not in names}
+    return HttpTap(names, others, settings.live, clock_us)
+
+
+def _whence(given: SourceSettings) -> str:
+    if given.topic:
+        return "Kafka"
+    return "files" if given.files else "a database"
+
+
+def _section(source: Source, sections: Mapping[str, SourceSettings]) -> SourceSettings:
+    if source.name not in sections:
+        near = nearest(source.name, sections)
+        raise DefinitionError(
+            "DS365",
+            f"source '{source.name}' has no section in dayshift.toml",
+            place=source.place,
+            facts=((f"there is [sources.{near}]",) if near else ()),
+            hint=f'[sources.{source.name}]\nfiles = "data/{source.name}/*.csv"',
+        )
+    return sections[source.name]

@@ -26,7 +26,7 @@ from dayshift.connectors.http.reading import Run, read
 from dayshift.connectors.http.server import Server, parse_address
 from dayshift.connectors.live import Arrived, Batch, Known, Outcome
 from dayshift.definition.settings import LiveSettings, secret
-from dayshift.semantics.instants import microseconds
+from dayshift.semantics.instants import EPOCH
 
 CLOSE_SECONDS = 3.0
 
@@ -38,7 +38,7 @@ class HttpTap:
         sources: the names of those with `http = true`.
         others: the pipeline's other sources, and where each comes from, for messages.
         live: the section `[live]`; `listen` and `token` count.
-        clock: the time now, aware: when a request is complete, its rows are known.
+        clock_us: the time now, microseconds since 1970: when a request is complete, its rows are known.
 
     Raises:
         DefinitionError: DS341, `listen` is no host and port.
@@ -46,14 +46,14 @@ class HttpTap:
     """
 
     def __init__(
-        self, sources: Sequence[str], others: Mapping[str, str], live: LiveSettings, clock: Callable[[], dt.datetime]
+        self, sources: Sequence[str], others: Mapping[str, str], live: LiveSettings, clock_us: Callable[[], int]
     ) -> None:
         self.sources = tuple(sorted(sources))
-        self._clock = clock
+        self._clock_us = clock_us
         self._address = parse_address(live.listen)
         token = None if live.token is None else secret(live.token)
         self._inbox = Inbox(self.sources)
-        self._app = EventsApp(self._inbox, self.sources, others, token, lambda: microseconds(clock()), self._arrival)
+        self._app = EventsApp(self._inbox, self.sources, others, token, clock_us, self._arrival)
         self._wake: Callable[[], None] = lambda: None
         self._server: Server | None = None
         self._origin = ""
@@ -78,7 +78,10 @@ class HttpTap:
             NotReady: DS340, the address cannot be listened on.
         """
         del known
-        self._wake, self._origin = wake, f"http/{self._clock().astimezone(dt.UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        self._wake, self._origin = (
+            wake,
+            f"http/{EPOCH + dt.timedelta(microseconds=self._clock_us()):%Y-%m-%dT%H:%M:%S.%fZ}",
+        )
         self._server = Server(self._app, *self._address, GuardedProtocol)
         self._server.start()
 

@@ -23,6 +23,7 @@ from dayshift.connectors.retry import Retry
 from dayshift.connectors.sql import SqlReader, not_after
 from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import DefinitionError, NotReady
+from dayshift.semantics.instants import EPOCH
 
 MOST = 1_000_000
 _HASH = {"low": pl.UInt64, "high": pl.UInt64}
@@ -74,14 +75,14 @@ class Table:
         settings: its section of dayshift.toml.
         reader: reads it; it asks once and does not retry.
         retry: how often, and after which pauses, an absent database is asked at the beginning.
-        clock: the time now; a cursor that lies ahead of it is set back to it.
+        clock_us: the time now, microseconds since 1970; a cursor that lies ahead of it is set back to it.
     """
 
     def __init__(
-        self, source: str, settings: SourceSettings, reader: Reader, retry: Retry, clock: Callable[[], dt.datetime]
+        self, source: str, settings: SourceSettings, reader: Reader, retry: Retry, clock_us: Callable[[], int]
     ) -> None:
         self._source, self._settings, self._reader = source, settings, reader
-        self._retry, self._clock = retry, clock
+        self._retry, self._clock_us = retry, clock_us
         self._cursor: str | None = None
         self._manifest: list[Origin] = []
         self._edge = Edge()
@@ -135,7 +136,8 @@ class Table:
             yield Piece(held, self._cursor, origins)
 
     def _read_to(self) -> str | None:
-        return not_after(self._reader.bookmark().cursor, self._clock(), self._settings.timezone)
+        now = EPOCH + dt.timedelta(microseconds=self._clock_us())
+        return not_after(self._reader.bookmark().cursor, now, self._settings.timezone)
 
     @property
     def quiet(self) -> bool:

@@ -1,6 +1,5 @@
 """Folders and tables as one tap."""
 
-import datetime as dt
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -28,7 +27,7 @@ class PollingTap:
         sources: those of which the section in `settings` names `files`, `table` or `query`.
         settings: the whole dayshift.toml; `live.poll`, `ingest.chunk_rows`, `ingest.retries` and `ingest.backoff` count.
         root: the folder that paths start from.
-        clock: the time now, aware; for what is told, and against cursors of the future.
+        clock_us: the time now, microseconds since 1970; for what is told, and against cursors of the future.
 
     A batch holds the sources in the order of their names, each with its share of the records that are asked for, and
     what is left of it for whoever has more.
@@ -37,15 +36,13 @@ class PollingTap:
         DefinitionError, NotReady: as `open_source`.
     """
 
-    def __init__(
-        self, sources: Sequence[Source], settings: Settings, root: Path, clock: Callable[[], dt.datetime]
-    ) -> None:
+    def __init__(self, sources: Sequence[Source], settings: Settings, root: Path, clock_us: Callable[[], int]) -> None:
         rows = min(settings.ingest.chunk_rows, _CHUNK_ROWS)
         poll, pause = (parse_duration(one) / 1e6 for one in (settings.live.poll, settings.ingest.backoff))
         self.sources = tuple(sorted(source.name for source in sources))
         named = {source.name: source for source in sources}
         self._watches = [
-            Watch(name, _look(named[name], settings, rows, root, clock), poll, pause, 2 * rows, clock)
+            Watch(name, _look(named[name], settings, rows, root, clock_us), poll, pause, 2 * rows, clock_us)
             for name in self.sources
         ]
 
@@ -104,12 +101,12 @@ class PollingTap:
             watch.join(max(until - time.monotonic(), 0))
 
 
-def _look(source: Source, settings: Settings, rows: int, root: Path, clock: Callable[[], dt.datetime]) -> Look:
+def _look(source: Source, settings: Settings, rows: int, root: Path, clock_us: Callable[[], int]) -> Look:
     given = settings.sources[source.name]
     if given.files:
         return Folder(source.name, given, rows, root, parse_duration(settings.ingest.backoff) / 1e6)
     once = settings.ingest.model_copy(update={"chunk_rows": rows, "retries": 0})
-    return Table(source.name, given, open_source(source, given, once, root), retry_of(settings.ingest), clock)
+    return Table(source.name, given, open_source(source, given, once, root), retry_of(settings.ingest), clock_us)
 
 
 def _batch(taken: Sequence[tuple[str, Piece]]) -> Batch:

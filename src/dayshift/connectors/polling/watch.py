@@ -13,6 +13,7 @@ from dayshift.connectors.live import Known
 from dayshift.connectors.polling.buffer import Buffer, Closed
 from dayshift.connectors.polling.piece import Look
 from dayshift.diagnostics import NotReady
+from dayshift.semantics.instants import EPOCH
 
 LONGEST_PAUSE = 30.0
 _FINAL = ("DS303", "DS310")
@@ -28,19 +29,19 @@ class Watch:
         poll: the wait between two looks, seconds.
         pause: the wait after the first failure, seconds; it doubles up to half a minute.
         limit: how many records wait at most for the taker, and one piece more.
-        clock: the time now, for telling since when something is away.
+        clock_us: the time now, microseconds since 1970, for telling since when something is away.
     """
 
     def __init__(
-        self, source: str, origin: Look, poll: float, pause: float, limit: int, clock: Callable[[], dt.datetime]
+        self, source: str, origin: Look, poll: float, pause: float, limit: int, clock_us: Callable[[], int]
     ) -> None:
         self.source, self.buffer = source, Buffer(limit)
-        self._origin, self._poll, self._pause, self._clock = origin, poll, pause, clock
+        self._origin, self._poll, self._pause, self._clock_us = origin, poll, pause, clock_us
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"look-{source}", daemon=True)
         self._wake: Callable[[], None] = lambda: None
         self._failed: BaseException | None = None
-        self._trouble: tuple[str, dt.datetime] | None = None
+        self._trouble: tuple[str, int] | None = None
         self._quiet = False
 
     def open(self, known: Known, wake: Callable[[], None]) -> None:
@@ -64,7 +65,7 @@ class Watch:
         told: dict[str, Any] = {"waiting": self.buffer.records, **self._origin.state()}
         trouble = self._trouble
         if trouble is not None:
-            told |= {"error": trouble[0], "since": trouble[1].isoformat()}
+            told |= {"error": trouble[0], "since": (EPOCH + dt.timedelta(microseconds=trouble[1])).isoformat()}
         return told
 
     def stop(self) -> None:
@@ -93,7 +94,7 @@ class Watch:
                     break
                 pause = min(self._pause * 2**failures, LONGEST_PAUSE)
                 failures = min(failures + 1, 16)
-                self._trouble = str(error), self._trouble[1] if self._trouble else self._clock()
+                self._trouble = str(error), self._trouble[1] if self._trouble else self._clock_us()
             self._stop.wait(pause)
 
     def _look(self) -> None:
