@@ -1,0 +1,1 @@
+"""The parts of `dayshift verify`: what was served beside what the log says, bit by bit."""
