@@ -1,0 +1,19 @@
+"""The same twelve windows of card payments without a model, as others compute them beside it."""
+
+import dayshift as ds
+
+payments = ds.Source(
+    "payments",
+    time="at",
+    key="id",
+    schema={"id": int, "customer": int, "terminal": int, "amount": ds.decimal(2), "fraud": bool},
+)
+widths = ("1d", "7d", "30d")
+customer = payments.by("customer").over(*widths, closed="right", including_self=True)
+terminal = payments.by("terminal").over(*widths, closed="right", delay="7d")
+
+pipeline = ds.Pipeline(
+    "card-windows",
+    predict=payments,
+    features=[customer.count(), customer.mean("amount"), terminal.count(), terminal.mean("fraud")],
+)
