@@ -74,7 +74,7 @@ class SqlReader:
             for frame in stream:
                 rows += frame.height
                 numbers = pl.int_range(number + 1, rows + 1, eager=True)
-                cursor, number = self._later(cursor, frame), rows
+                cursor, number = self.later(cursor, frame), rows
                 self._bookmark = Bookmark((), cursor)
                 yield Chunk(frame, self._name, numbers, bytes=int(frame.estimated_size()))
         except DayshiftError:
@@ -177,7 +177,8 @@ class SqlReader:
                     else frame
                 )
 
-    def _later(self, cursor: str | None, frame: pl.DataFrame) -> str | None:
+    def later(self, cursor: str | None, frame: pl.DataFrame) -> str | None:
+        """The cursor behind these rows as well."""
         if not self._settings.cursor or not frame.height:
             return cursor
         values = frame[self._settings.cursor]

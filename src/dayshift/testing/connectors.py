@@ -6,7 +6,8 @@ A test of your own connector gives a way to open it on rows of your choice, and 
         check_connector(lambda rows, chunk_rows: my_reader(store(rows), chunk_rows), batches)
 
 The suite stores the first batch, reads, keeps the bookmark as a load would, stores the next, and so on; then it asks
-again, starts over from the beginning, and abandons a reading in the middle.
+again, starts over from the beginning, and abandons a reading in the middle. `check_tap`, of `dayshift.testing.taps`, is the suite
+of live connectors.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from dayshift.connectors import Bookmark, Chunk, Origin, Reader
+from dayshift.testing.taps import check_tap
 
 Row = dict[str, Any]
 Open = Callable[[Sequence[Row], int], Reader]
@@ -117,4 +119,4 @@ def _text(row: Row) -> str:
     return repr(sorted((name, None if value is None else str(value)) for name, value in row.items()))
 
 
-__all__ = ["Open", "check_connector"]
+__all__ = ["Open", "check_connector", "check_tap"]

@@ -12,6 +12,7 @@ import datetime as dt
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -108,19 +109,24 @@ class Table:
         plan = self._reader.plan(self._manifest, self._cursor)
         chunks = self._reader.chunks(plan)
         try:
-            yield from self._by_cursor(chunks) if isinstance(self._reader, SqlReader) else self._as_a_whole(chunks)
+            reader = self._reader
+            yield from self._by_cursor(reader, chunks) if isinstance(reader, SqlReader) else self._as_a_whole(chunks)
         except BaseException:
             self._edge.broken()
             raise
         self._edge.turn()
 
-    def _by_cursor(self, chunks: Iterator[Chunk]) -> Iterator[Piece]:
-        """The rows come by the cursor, so that what it says is true behind every chunk."""
+    def _by_cursor(self, reader: SqlReader, chunks: Iterator[Chunk]) -> Iterator[Piece]:
+        """The rows come by the cursor, so that what it says is true behind every one of them."""
         for chunk in chunks:
-            fresh = self._fresh(chunk)
-            self._cursor = self._read_to()
+            fresh, before = self._fresh(chunk), self._cursor
+            self._cursor = self._allowed(reader.bookmark().cursor)
             if fresh.read:
-                yield Piece(fresh, self._cursor, (Origin(chunk.origin, rows=fresh.read),))
+                within = partial(self._within, reader, fresh, before)
+                yield Piece(fresh, self._cursor, (Origin(chunk.origin, rows=fresh.read),), within)
+
+    def _within(self, reader: SqlReader, chunk: Chunk, before: str | None, number: int) -> str | None:
+        return self._allowed(reader.later(before, chunk.frame.filter(chunk.rows <= number)))
 
     def _as_a_whole(self, chunks: Iterator[Chunk]) -> Iterator[Piece]:
         """Of other readers the cursor is known to be good at the end only."""
@@ -129,15 +135,16 @@ class Table:
             if held is not None:
                 yield Piece(held)
             held = self._fresh(chunk)
-        self._cursor = self._read_to()
+        self._cursor = self._allowed(self._reader.bookmark().cursor)
         if held is not None:
             origins = self._reader.bookmark().origins
             self._manifest += origins
             yield Piece(held, self._cursor, origins)
 
-    def _read_to(self) -> str | None:
+    def _allowed(self, cursor: str | None) -> str | None:
+        """The cursor, but no time that lies ahead."""
         now = EPOCH + dt.timedelta(microseconds=self._clock_us())
-        return not_after(self._reader.bookmark().cursor, now, self._settings.timezone)
+        return not_after(cursor, now, self._settings.timezone)
 
     @property
     def quiet(self) -> bool:
