@@ -5,9 +5,7 @@ change an answer. The state keeps what windows can still see, and no more (`ring
 is never given a smaller value but flagged in `unanswerable`, for the caller to answer from the log.
 """
 
-import hashlib
 import math
-import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,14 +19,11 @@ from dayshift.kernel.arrays import Answer, Events, Questions
 from dayshift.kernel.finish import finish
 from dayshift.kernel.layout import Tape
 from dayshift.kernel.plan import Plan, Slot
+from dayshift.kernel.saving import HINT, Copied, unseal
 from dayshift.kernel.slots import MODES, NULLABLE_NOT, refuse_squares, refuse_sum
 from dayshift.kernel.tape import write_tape
 
-MAGIC = b"DAYSHIFT-STATE"
-VERSION = 3
-_HEAD = struct.Struct("<14sH32s32sq")
 _WORDS_AT_FIRST = 4096
-_HINT = "rebuild the state from the log"
 HOUR_US = 3_600_000_000
 
 
@@ -45,13 +40,17 @@ class State:
     """
 
     def __init__(self, plan: Plan, *, slack_us: int | None = None) -> None:
-        self.plan = plan
-        self._tables = tables = lay.lay_out(plan)
+        self._follow(plan)
+        self._spare: list[Any] = []
         reach = max((max(span.width, 0) + span.delay for span in plan.spans), default=0)
-        self._keep(tables.words)
+        self._keep(self._tables.words)
         self._memory[lay.SLACK] = max(reach // 8, HOUR_US) if slack_us is None else slack_us
         self.unanswerable: Any = np.zeros(0, np.bool_)
         self._spoiled = False
+
+    def _follow(self, plan: Plan) -> None:
+        self.plan = plan
+        self._tables = tables = lay.lay_out(plan)
         self._deviations = [number for number, part in enumerate(tables.parts) if part >= 0]
         self._lines = [
             (lines, slot.fractional, slot.aggregate not in NULLABLE_NOT)
@@ -147,55 +146,41 @@ class State:
 
     def save(self) -> bytes:
         """Everything, as bytes that only a state of the same plan can be restored from."""
-        return self.snapshot()()
+        return b"".join(self.snapshot()())
 
-    def snapshot(self) -> Callable[[], bytes]:
-        """What `save` gives now, to be made later and on any thread: only the words are copied at once."""
-        words = self._memory[: int(self._memory[lay.NEXT])].copy()
-        return lambda: _sealed(self.plan, words)
+    def snapshot(self) -> Callable[[], list[bytes]]:
+        """The parts of what `save` gives now, to be made later and on any thread: only the words are copied at once."""
+        return Copied(self.plan, self._memory[: int(self._memory[lay.NEXT])], self._spare)
+
+    def rescale(self, plan: Plan) -> None:
+        """Follow a plan that differs in scales only, of columns of which nothing has been taken yet.
+
+        Raises:
+            Bug: DS503, it differs in more.
+        """
+        words = lay.lay_out(plan).words
+        tables = _tables(words)
+        if words.size != self._tables.words.size or tables != _tables(self._tables.words):
+            raise Bug("DS503", "a state can follow another plan only where nothing but scales differs")
+        self._memory[tables] = words[tables]
+        self._follow(plan)
 
     @classmethod
-    def restore(cls, plan: Plan, saved: bytes) -> "State":
+    def restore(cls, plan: Plan, saved: bytes | memoryview) -> "State":
         """The state that was saved.
 
         Raises:
             Refused: DS510, the bytes are damaged or of another version; DS511, they belong to other features.
         """
-        body = _unseal(plan, saved)
+        memory = unseal(plan, saved)
         state = cls(plan)
-        memory = np.frombuffer(body, "<i8").astype(np.int64)
-        tables = slice(lay.LANES, state._tables.words[lay.ROW])
+        tables = _tables(state._tables.words)
         if memory.size < tables.stop or not np.array_equal(memory[tables], state._tables.words[tables]):
-            raise Refused("DS510", "the saved state is of another layout", hint=_HINT)
+            raise Refused("DS510", "the saved state is of another layout", hint=HINT)
         state._keep(memory)
         return state
 
 
-def _sealed(plan: Plan, words: Any) -> bytes:
-    body = memoryview(words.astype("<i8", copy=False)).cast("B")
-    digest = hashlib.blake2b(body, digest_size=32).digest()
-    return b"".join([_HEAD.pack(MAGIC, VERSION, plan.fingerprint.encode(), digest, len(body)), body])
-
-
-def _unseal(plan: Plan, saved: bytes) -> bytes:
-    if len(saved) < _HEAD.size:
-        raise Refused("DS510", f"the saved state is cut short: {len(saved)} bytes", hint=_HINT)
-    magic, version, fingerprint, digest, size = _HEAD.unpack_from(saved)
-    body = saved[_HEAD.size :]
-    if magic != MAGIC or version != VERSION:
-        raise Refused(
-            "DS510", "the saved state is of another kind or version", facts=(f"this version is {VERSION}",), hint=_HINT
-        )
-    if len(body) != size or hashlib.blake2b(body, digest_size=32).digest() != digest:
-        raise Refused("DS510", "the saved state is damaged: its digest is another", hint=_HINT)
-    if fingerprint.decode("ascii", "replace") != plan.fingerprint:
-        raise Refused(
-            "DS511",
-            "the saved state belongs to other features",
-            facts=(
-                f"it has fingerprint {fingerprint.decode('ascii', 'replace')}",
-                f"the features have {plan.fingerprint}",
-            ),
-            hint=_HINT,
-        )
-    return body
+def _tables(words: Any) -> slice:
+    """The words that a plan alone decides."""
+    return slice(lay.LANES, int(words[lay.ROW]))

@@ -7,6 +7,7 @@ from the log instead, so that the numbers are those of history, always.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from dayshift.engines.local import cuts, decode, questions, rows, ticks
 from dayshift.engines.local.cuts import Cut
 from dayshift.engines.local.encode import Stretch, encode
 from dayshift.engines.local.numbering import Numberings
+from dayshift.engines.local.rows import Rows
 from dayshift.engines.local.state import Saved, after, unseal
 from dayshift.engines.local.task import Task
 from dayshift.kernel.arrays import Mask
@@ -33,24 +35,33 @@ FEW = 1_000
 
 
 class Stream:
-    """The kernel's state with all that gives its numbers their meaning; takes stretches in the log's order."""
+    """The kernel's state with all that gives its numbers their meaning; takes stretches in the log's order.
 
-    def __init__(self, task: Task, saved: Saved | None = None) -> None:
+    `live`: stretches are small, so whatever a stretch costs beside its own rows is saved.
+    """
+
+    def __init__(self, task: Task, saved: Saved | None = None, *, live: bool = False) -> None:
         self.task = task
+        self._rows = Rows(task.row_features).evaluate if live else partial(rows.evaluate, task.row_features)
         self.fingerprint = features_fingerprint(task.pipeline)
         self.place = 0 if saved is None else saved.next_place
-        self._numberings = Numberings({} if saved is None else saved.dictionaries)
-        self._state = State(task.plan) if saved is None else State.restore(task.plan, saved.kernel)
+        self._numberings = Numberings({} if saved is None else saved.dictionaries, indexed=live)
+        self._state = State(task.plan) if saved is None else State.restore(task.plan, saved.kernel[0])
 
     @staticmethod
-    def resume(task: Task, state: bytes) -> tuple[Stream, Saved]:
+    def resume(task: Task, state: bytes, *, live: bool = False) -> tuple[Stream, Saved]:
         """The stream that was saved, and what else was.
 
         Raises:
             Refused: DS523, the state is damaged or belongs to other features.
         """
         saved = unseal(state, features_fingerprint(task.pipeline))
-        return Stream(task, saved), saved
+        return Stream(task, saved, live=live), saved
+
+    def rescale(self, task: Task) -> None:
+        """Follow a task in which columns of sources that have not brought anything yet have other scales."""
+        self._state.rescale(task.plan)
+        self.task = task
 
     def take(self, stretch: Stretch) -> tuple[pl.DataFrame, Mask]:
         """The features of the stretch's questions, and which of them must be answered from the log instead."""
@@ -63,7 +74,7 @@ class Stream:
             late = self._state.unanswerable
             found = decode.columns(task, answers, self._numberings)
         self.place += sum(frame.height for frame in stretch.frames.values()) + stretch.asked.height
-        found = {**found, **rows.evaluate(task.pipeline.row_features, stretch.asked)}
+        found = {**found, **self._rows(stretch.asked)}
         return decode.table(task, stretch.asked, found, self.fingerprint, "as_known"), late
 
     def save(self, load: int, clock_us: int | None = None, shown: pl.DataFrame | None = None) -> bytes:

@@ -7,25 +7,38 @@ from collections.abc import Mapping
 import polars as pl
 
 from dayshift.definition import WindowFeature
-from dayshift.engines.contract import AS_OF, DTYPES, FINGERPRINT, LOAD, POLICY, POSITION, Policy, question_columns
+from dayshift.engines.contract import FINGERPRINT, POLICY, Policy
 from dayshift.engines.local.numbering import Numberings
 from dayshift.engines.local.task import Task
 from dayshift.kernel.arrays import Answer
 from dayshift.kernel.finish import FILLED
+
+_PLAIN = {"l": pl.Int64(), "d": pl.Float64()}
+SHORT = 32
+"""So few values make a column sooner as a list than as an array."""
 
 
 def columns(task: Task, answers: list[Answer], numberings: Numberings) -> dict[str, pl.Series]:
     """Each window feature's columns by name; `answers` is emptied, so that no column is held twice."""
     found: dict[str, pl.Series] = {}
     answers.reverse()
-    for feature in task.features:
-        for name in feature.columns:
-            found[name] = _column(name, feature, answers.pop(), numberings)
+    for name, feature, dtype in task.answered:
+        answer = answers.pop()
+        if len(answer.values) <= SHORT and _PLAIN.get(answer.values.dtype.char) == dtype:
+            found[name] = pl.Series(name, _listed(answer), dtype)
+        else:
+            found[name] = _column(feature, dtype, answer, numberings).alias(name)
     return found
 
 
-def _column(name: str, feature: WindowFeature, answer: Answer, numberings: Numberings) -> pl.Series:
-    dtype = DTYPES[feature.type]
+def _listed(answer: Answer) -> list[int | float | None]:
+    values: list[int | float | None] = answer.values.tolist()
+    if answer.valid is None:
+        return values
+    return [value if there else None for value, there in zip(values, answer.valid.tolist(), strict=True)]
+
+
+def _column(feature: WindowFeature, dtype: pl.DataType, answer: Answer, numberings: Numberings) -> pl.Series:
     if feature.type == "str":
         found = _words(feature, answer, numberings)
     else:
@@ -33,7 +46,7 @@ def _column(name: str, feature: WindowFeature, answer: Answer, numberings: Numbe
         found = found if found.dtype == dtype else found.cast(pl.Int32 if dtype == pl.Date else pl.Int64).cast(dtype)
     if feature.fill is not None and feature.type not in FILLED:
         found = found.fill_null(pl.lit(feature.fill, dtype))
-    return found.alias(name)
+    return found
 
 
 def _words(feature: WindowFeature, answer: Answer, numberings: Numberings) -> pl.Series:
@@ -43,17 +56,15 @@ def _words(feature: WindowFeature, answer: Answer, numberings: Numberings) -> pl
 
 
 def _masked(values: pl.Series, answer: Answer) -> pl.Series:
-    if answer.valid is None:
+    if answer.valid is None or answer.valid.all():
         return values
-    holder = pl.DataFrame({"value": values, "valid": answer.valid})
-    return holder.select(pl.when("valid").then("value").alias("value")).to_series()
+    return values.zip_with(pl.Series(answer.valid), pl.Series([None], dtype=values.dtype))
 
 
 def table(
     task: Task, asked: pl.DataFrame, found: Mapping[str, pl.Series], fingerprint: str, policy: Policy
 ) -> pl.DataFrame:
     """The features table of these questions; `found` holds every feature column by name."""
-    pipeline = task.pipeline
-    names = list(dict.fromkeys([LOAD, POSITION, AS_OF, *question_columns(pipeline)]))
-    frame = asked.select(names).with_columns(found[name].alias(name) for name in pipeline.columns)
-    return frame.with_columns(pl.lit(fingerprint).alias(FINGERPRINT), pl.lit(policy).alias(POLICY))
+    columns = [asked.get_column(name) for name in task.named] + [found[name].alias(name) for name in task.columns]
+    constant = [pl.Series(FINGERPRINT, [fingerprint]), pl.Series(POLICY, [policy])]
+    return pl.DataFrame(columns + [each.new_from_index(0, asked.height) for each in constant])

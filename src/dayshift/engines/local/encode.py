@@ -21,6 +21,8 @@ from dayshift.kernel.arrays import Events, Int64, Questions, Values
 from dayshift.kernel.plan import Series
 
 NOTHING = np.empty(0, np.int64)
+_INTEGERS = (pl.Int64, pl.Boolean)
+_MICROSECONDS = np.dtype("datetime64[us]")
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def encode(
 
 def microseconds(column: pl.Series) -> Int64:
     """A column of times as microseconds."""
-    return column.to_physical().to_numpy()
+    found = column.to_numpy()
+    return found.view(np.int64) if found.dtype == _MICROSECONDS else column.to_physical().to_numpy()
 
 
 def _take(values: Int64, rows: Int64) -> Int64:
@@ -99,11 +102,11 @@ def encode_events(
     """One source's events as the kernel takes them; `past`: events to stand before them."""
     name = reading.source.name
     entities = {}
-    for key in sorted({series.columns for series in task.plan.series if series.source == name}):
+    for key in task.keys[name]:
         known = NOTHING if past is None else past.entities[key]
         entities[key] = numberings.extend((name, *key), stack(frame, key), known)
     columns: dict[str, Values] = {}
-    for read in task.plan.reads(name):
+    for read in task.reads[name]:
         column = read.removeprefix("hash:")
         defined = reading.source.columns[column]
         if defined.type == "str":
@@ -162,4 +165,6 @@ def integers(column: pl.Series, defined: Column, scale: int) -> Values:
         column = column.to_physical().fill_null(0) if column.dtype != pl.Boolean else column.fill_null(False)
     if defined.type in ("float", "decimal"):
         return Values(np.rint(column.to_numpy() * scale).astype(np.int64), valid)
+    if column.dtype in _INTEGERS:
+        return Values(column.to_numpy().astype(np.int64, copy=False), valid)
     return Values(column.to_physical().cast(pl.Int64).to_numpy(), valid)

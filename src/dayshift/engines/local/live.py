@@ -41,12 +41,14 @@ class LiveSession:
 
     def __init__(self, engine: LocalEngine, pipeline: Pipeline, log: Callable[[], Log], state: bytes | None) -> None:
         self._engine, self._log = engine, log
-        self._task = task = Task.of(pipeline, log())
+        known = log()
+        self._task = task = Task.of(pipeline, known)
+        self._unmeasured = _unmeasured(task, known)
         self._place, self._clock, shown = NOWHERE, None, None
         if state is None:
-            self._stream = Stream(task)
+            self._stream = Stream(task, live=True)
         else:
-            self._stream, saved = Stream.resume(task, state)
+            self._stream, saved = Stream.resume(task, state, live=True)
             self._place, self._clock, shown = (saved.load, NOWHERE[1]), saved.clock_us, saved.shown
         self._shown = None if task.calendar is None else Shown(task.calendar, shown)
         self._empty = {name: _empty(reading) for name, reading in task.readings.items()}
@@ -59,6 +61,8 @@ class LiveSession:
         """
         given = {name: self._given(reading, frames.get(name)) for name, reading in self._task.readings.items()}
         self._behind(given)
+        if self._unmeasured:
+            self._measure(given)
         if self._shown is not None:
             tables = [self._answer(stretch) for stretch in self._by_ticks(self._shown, given, upto_us)]
             full = [table for table in tables if table.height]
@@ -100,15 +104,23 @@ class LiveSession:
         Raises:
             Bug: DS529.
         """
-        ends = {
-            name: [frame.select(LOAD, POSITION).row(row) for row in (0, -1)]
-            for name, frame in given.items()
-            if frame.height
-        }
-        for name, (first, _) in ends.items():
-            if first < self._place:
+        first, last = self._place, self._place
+        for name, frame in given.items():
+            if not frame.height:
+                continue
+            loads, places = frame.get_column(LOAD), frame.get_column(POSITION)
+            if (loads[0], places[0]) < first:
                 raise Bug("DS529", f"events of source '{name}' do not stand behind those that were taken")
-        self._place = max([self._place, *(last for _, last in ends.values())])
+            last = max(last, (loads[-1], places[-1]))
+        self._place = last
+
+    def _measure(self, given: Frames) -> None:
+        """Take over what was measured of sources that bring their first events."""
+        new = {name for name in self._unmeasured if given[name].height}
+        if new:
+            self._unmeasured -= new
+            self._task = Task.of(self._task.pipeline, self._log())
+            self._stream.rescale(self._task)
 
     def _answer(self, stretch: Stretch) -> pl.DataFrame:
         table, late = self._stream.take(stretch)
@@ -161,6 +173,7 @@ class Shown:
         self._by = list(calendar.by)
         columns = calendar.source.columns
         self._known = Dictionary(pl.Schema({name: DTYPES[columns[name].type] for name in self._by}))
+        self._known.index()
         if known is not None:
             self._known.learn(known)
         self._sorted = self.frame.sort(self._by)
@@ -207,6 +220,17 @@ _NO = np.empty(0, np.int64)
 def _empty(reading: Reading) -> pl.DataFrame:
     kinds = {name: DTYPES[reading.source.columns[name].type] for name in reading.columns}
     return pl.DataFrame(schema={LOAD: pl.Int64(), POSITION: pl.Int64(), **kinds})
+
+
+def _unmeasured(task: Task, log: Log) -> set[str]:
+    """Sources of which nobody has measured yet how fine a float column of theirs is that a feature reads."""
+    found = set()
+    for feature in task.features:
+        column = feature.column
+        if column is not None and column.type == "float" and column.bits is None:
+            measured = feature.aggregate.column in log.bits(feature.source.name)
+            found |= set() if measured else {feature.source.name}
+    return found
 
 
 def _ordered(frame: pl.DataFrame, reading: Reading) -> pl.DataFrame:

@@ -12,16 +12,20 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 
 import numpy as np
 import polars as pl
 
+from dayshift.engines.local.index import Hashes, Index
 from dayshift.kernel.arrays import Int64
 
 _NUMBER = "#"
 SPARSE = 4
 """A span may hold this many numbers for each row."""
+FEW = 8
+"""An indexed dictionary gathers from its table when so many times the rows are as many as it knows."""
+CHUNKS = 16
+"""In so many pieces a dictionary's table may lie."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,9 @@ class Span:
 class Dictionary:
     """Tuples of values and their numbers, in the order of first appearance.
 
+    Once `index` was called, a Python dictionary beside the table finds the numbers of a few rows without reading what is
+    known; new tuples then wait to enter the table until it is asked for.
+
     >>> words = Dictionary(pl.Schema({"word": pl.String}))
     >>> words.learn(pl.DataFrame({"any": ["b", None, "a", "b"]}))
     >>> words.codes(pl.DataFrame({"word": ["a", "b", "c", None]})).tolist()
@@ -91,15 +98,31 @@ class Dictionary:
         self._known = (
             pl.DataFrame(schema=dict(zip(self._columns, schema.dtypes(), strict=True))) if known is None else known
         )
-        self._hashes: Int64 = np.empty(0, np.int64)
+        self._hashes = Hashes()
+        self._index: Index | None = None
 
     @property
     def size(self) -> int:
         """How many tuples are known."""
-        return self._known.height
+        return self._known.height if self._index is None else self._index.size
+
+    def index(self) -> None:
+        """Find numbers in a dictionary from now on."""
+        if self._index is None:
+            self._index = Index(self._known)
+
+    def number(self, frame: pl.DataFrame) -> Int64:
+        """`learn`, then `codes`."""
+        if self._index is not None:
+            return self._index.learn(frame)
+        self.learn(frame)
+        return self.codes(frame)
 
     def learn(self, frame: pl.DataFrame) -> None:
         """Number what is new; a row with a null in it belongs to no entity and gets no number."""
+        if self._index is not None:
+            self._index.learn(frame)
+            return
         found = self._named(frame).unique(maintain_order=True).drop_nulls()
         if self.size:
             found = found.join(self._known, on=self._columns, how="anti", maintain_order="left")
@@ -108,23 +131,27 @@ class Dictionary:
 
     def codes(self, frame: pl.DataFrame) -> Int64:
         """The number of each row, -1 where it is unknown or holds a null."""
+        if self._index is not None:
+            return self._index.codes(frame)
         numbered = self._known.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_NUMBER))
         found = self._named(frame).join(numbered, on=self._columns, how="left", maintain_order="left")
         return found[_NUMBER].fill_null(-1).to_numpy()
 
     def values(self, codes: Int64 | pl.Series) -> pl.Series:
         """The value of each number, of a dictionary of one column; null for null."""
-        return self._known.to_series().gather(codes)
+        if self._index is not None and len(codes) * FEW < self.size:
+            return self._index.values(codes, self._known.dtypes[0])
+        return self._table().to_series().gather(codes)
 
     def hashes(self) -> Int64:
         """For each number the first 8 bytes of BLAKE2b over the word, for sketches of distinct words."""
-        known = self._known.to_series()
-        new = (_hash(word) for word in known[len(self._hashes) :])
-        self._hashes = np.concatenate([self._hashes, np.fromiter(new, np.int64, self.size - len(self._hashes))])
-        return self._hashes
+        if self._hashes.size < self.size:
+            new = self._index.since(self._hashes.size) if self._index is not None else None
+            self._hashes.extend(self._known.to_series()[self._hashes.size :] if new is None else new)
+        return self._hashes.array
 
     def keep(self, used: Sequence[Int64]) -> list[Int64]:
-        """Forget all but the tuples with these numbers; the numbers as they are then.
+        """Forget all but the tuples with these numbers; the numbers as they are then. Never of an indexed dictionary.
 
         >>> words = Dictionary(pl.Schema({"word": pl.String}))
         >>> words.learn(pl.DataFrame({"word": ["a", "b", "c"]}))
@@ -136,47 +163,54 @@ class Dictionary:
             kept[codes] = True
         kept[-1] = False
         renumbered = np.where(kept, np.cumsum(kept) - 1, -1)
-        self._hashes = self._hashes[kept[: len(self._hashes)]]
+        self._hashes.keep(kept)
         self._known = self._known.filter(pl.Series(kept[:-1]))
         return [renumbered[codes] for codes in used]
 
     def frame(self, names: Sequence[str]) -> pl.DataFrame:
         """The tuples in order, under these names of columns."""
-        return self._known.rename(dict(zip(self._columns, names, strict=True)))
+        return self._table().rename(dict(zip(self._columns, names, strict=True)))
 
     def frozen(self) -> Dictionary:
         """The tuples of now, whatever is learned later; nothing is copied."""
-        return Dictionary(self._known.schema, self._known)
+        return Dictionary(self._table().schema, self._known)
 
     def save(self) -> bytes:
         """The tuples in order, as an Arrow file."""
         buffer = io.BytesIO()
-        self._known.write_ipc(buffer, compression="zstd")
+        self._table().write_ipc(buffer, compression="zstd")
         return buffer.getvalue()
 
     @staticmethod
-    def restore(saved: bytes) -> Dictionary:
+    def restore(saved: bytes | memoryview) -> Dictionary:
         """A dictionary from what `save` gave."""
         known = pl.read_ipc(io.BytesIO(saved))
         return Dictionary(known.schema, known)
 
+    def _table(self) -> pl.DataFrame:
+        """All tuples. The frame itself is never changed: whoever holds it holds the tuples of then."""
+        if self._index is not None and self._index.size > self._known.height:
+            new = self._index.frame_since(self._known.height, self._known.schema)
+            self._known = pl.concat([self._known, new], rechunk=self._known.n_chunks() > CHUNKS)
+        return self._known
+
     def _named(self, frame: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame([column.alias(name) for name, column in zip(self._columns, frame, strict=True)])
-
-
-def _hash(word: str) -> int:
-    return int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little", signed=True)
 
 
 class Numberings:
     """All numberings of one pipeline: entities by source and key columns, words by source and column.
 
     `lasting` ones are dictionaries only, so that they can be saved; otherwise a fresh one is made for each stretch.
+    `indexed` ones are fast for few rows at a time, however many are known.
     """
 
-    def __init__(self, lasting: dict[tuple[str, ...], Dictionary] | None = None) -> None:
+    def __init__(self, lasting: dict[tuple[str, ...], Dictionary] | None = None, *, indexed: bool = False) -> None:
         self._lasting = lasting is not None
+        self._indexed = indexed
         self._all: dict[tuple[str, ...], Dictionary | Span] = dict(lasting or {})
+        for dictionary in self.dictionaries.values() if indexed else ():
+            dictionary.index()
 
     def learn(self, name: tuple[str, ...], frame: pl.DataFrame) -> Int64:
         """The numbers of rows that may be new; `name` is the source's name and its columns'."""
@@ -187,9 +221,7 @@ class Numberings:
         return self._by_words(name, frame)
 
     def _by_words(self, name: tuple[str, ...], frame: pl.DataFrame) -> Int64:
-        dictionary = self.words(name, frame)
-        dictionary.learn(frame)
-        return dictionary.codes(frame)
+        return self.words(name, frame).number(frame)
 
     def extend(self, name: tuple[str, ...], frame: pl.DataFrame, past: Int64) -> Int64:
         """The numbers of rows that came before, as they were last given, and of rows that may be new."""
@@ -225,6 +257,8 @@ class Numberings:
         found = self._all.get(name)
         if found is None and frame is not None:
             found = self._all[name] = Dictionary(frame.schema)
+            if self._indexed:
+                found.index()
         assert isinstance(found, Dictionary)
         return found
 
@@ -236,4 +270,6 @@ class Numberings:
 
 def stack(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """The columns of a key; a constant one for the key of no columns, whose only entity is everything."""
-    return frame.select(columns) if columns else frame.select(pl.repeat(0, pl.len(), dtype=pl.Int64).alias(_NUMBER))
+    if not columns:
+        return pl.DataFrame({_NUMBER: np.zeros(frame.height, np.int64)})
+    return pl.DataFrame([frame.get_column(name) for name in columns])

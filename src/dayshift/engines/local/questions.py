@@ -162,7 +162,10 @@ def collect(log: Log, reading: Reading, wanted: pl.Expr | None = None) -> pl.Dat
 
 def ask(frame: pl.DataFrame, asker: Reading) -> pl.DataFrame:
     """The questions that all these events ask."""
-    return frame if asker.source.time == AS_OF else frame.with_columns(pl.col(asker.source.time).alias(AS_OF))
+    time = asker.source.time
+    if AS_OF in frame.columns:
+        return frame if time == AS_OF else frame.with_columns(pl.col(time).alias(AS_OF))
+    return pl.DataFrame([*frame.get_columns(), frame.get_column(time).alias(AS_OF)])
 
 
 def pick(frame: pl.DataFrame, chosen: pl.Expr, asker: Reading) -> tuple[pl.DataFrame, Int64]:

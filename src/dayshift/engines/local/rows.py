@@ -18,6 +18,10 @@ from dayshift.engines.local import sql
 
 SAMPLE = 64
 """How many rows are computed a second time, in two parts and reversed."""
+CHECKED, SELDOM = 16, 256
+"""How many micro-batches are compared at first, and which of the later ones."""
+ENOUGH = 6
+"""How many rows are compared at least."""
 
 
 def inputs(features: Iterable[RowFeature], columns: Sequence[str]) -> list[str]:
@@ -44,10 +48,81 @@ def evaluate(features: Sequence[RowFeature], frame: pl.DataFrame) -> dict[str, p
     for feature in features:
         if isinstance(feature.expression, pl.Expr):
             refuse_other_rows(feature)
-        if len(found[feature.name]) != frame.height:
-            raise _refusal(feature, f"gives {len(found[feature.name])} values for {frame.height} rows")
+    _refuse_lengths(features, found, frame.height)
     _compare(features, frame.head(SAMPLE), {name: column.head(SAMPLE) for name, column in found.items()})
     return found
+
+
+class Rows:
+    """Row features of one micro-batch after the other: the values of `evaluate`, without computing them three times.
+
+    What an expression's tree and SQL's tell does not change, so both are looked at once. What only values tell (a user's
+    own function that looks at other rows) is compared on the first `CHECKED` occasions and then on every `SELDOM`th: a
+    function looks around at all times or at none, so the first ones find it, and the later ones those that do it for
+    values that were not there at first. Single rows tell nothing; they are gathered until there are enough to compare.
+    """
+
+    def __init__(self, features: Sequence[RowFeature]) -> None:
+        self._features = tuple(features)
+        self._expressions = [each.expression.alias(each.name) for each in features if _is_plain(each)]
+        plain = {each.name for each in features if _is_plain(each)}
+        self._queries = {each.name: each.expression.text for each in features if isinstance(each.expression, Sql)}
+        self._alone = [each for each in features if each.name not in plain and each.name not in self._queries]
+        self._sql: sql.Prepared | None = None
+        self._batches = self._checks = 0
+        self._held: list[tuple[pl.DataFrame, dict[str, pl.Series]]] = []
+
+    def evaluate(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
+        """As the function `evaluate` says."""
+        if not self._features:
+            return {}
+        self._batches += 1
+        if self._batches == 1:
+            return evaluate(self._features, frame)
+        found = self._compute(frame)
+        if frame.height and (self._checks < CHECKED or self._held or self._batches % SELDOM == 0):
+            self._check(frame.head(SAMPLE), {name: column.head(SAMPLE) for name, column in found.items()})
+        return found
+
+    def _compute(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
+        found: dict[str, pl.Series] = {}
+        if self._expressions:
+            try:
+                table = frame.select(self._expressions)
+            except pl.exceptions.PolarsError:
+                return evaluate(self._features, frame)  # which names the feature
+            found.update(zip(table.columns, table.get_columns(), strict=True))
+        if self._queries:
+            self._sql = self._sql or sql.Prepared(self._queries)
+            found.update(self._sql.evaluate(frame))
+        for feature in self._alone:
+            found[feature.name] = _one(feature, frame)
+        _refuse_lengths(self._features, found, frame.height)
+        return found
+
+    def _check(self, frame: pl.DataFrame, found: dict[str, pl.Series]) -> None:
+        self._held.append((frame, found))
+        if sum(each.height for each, _ in self._held) < ENOUGH:
+            return
+        parts, self._held, self._checks = self._held, [], self._checks + 1
+        values = {name: pl.concat([each[name] for _, each in parts]) for name in found}
+        _compare(self._features, pl.concat([each for each, _ in parts]), values)
+
+
+def _is_plain(feature: RowFeature) -> bool:
+    """Whether an expression may be computed together with others: its tree says that it is elementwise, over some column."""
+    if isinstance(feature.expression, Sql) or not feature.expression.meta.root_names():
+        return False
+    try:
+        return bool(feature.expression.meta.is_row_separable())
+    except pl.exceptions.ColumnNotFoundError:
+        return False
+
+
+def _refuse_lengths(features: Sequence[RowFeature], found: dict[str, pl.Series], height: int) -> None:
+    for feature in features:
+        if len(found[feature.name]) != height:
+            raise _refusal(feature, f"gives {len(found[feature.name])} values for {height} rows")
 
 
 def refuse_other_rows(feature: RowFeature) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _ROWS = "rows"
+_ZONED = ["TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS"]
+"""Types whose functions depend on the session's time zone, which is always UTC here."""
 
 
 def evaluate(expressions: Mapping[str, str], frame: pl.DataFrame) -> dict[str, pl.Series]:
@@ -29,21 +31,45 @@ def evaluate(expressions: Mapping[str, str], frame: pl.DataFrame) -> dict[str, p
         DefinitionError: DS524, an expression is not one scalar expression over the row's columns.
         NotReady: DS525, DuckDB is not installed.
     """
-    connection = _connect()
+    made = Prepared(expressions)
     try:
-        for name, text in expressions.items():
-            _refuse_other_rows(connection, name, text, frame.columns)
-        connection.register(_ROWS, frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
-        wanted = ", ".join(f"({text}) AS {_quoted(name)}" for name, text in expressions.items())
-        found = connection.sql(f"SELECT {wanted} FROM {_ROWS}").pl()  # noqa: S608
-    except _errors() as error:
-        names = ", ".join(repr(name) for name in expressions)
-        raise DefinitionError(
-            "DS524", f"SQL of row feature {names} cannot be computed: {_first_line(error)}"
-        ) from error
+        return made.evaluate(frame)
     finally:
-        connection.close()
-    return {name: _canonical(found[name]) for name in expressions}
+        made.close()
+
+
+class Prepared:
+    """Expressions for one frame after the other: what they may not do is looked for once, the connection stays open.
+
+    Raises:
+        NotReady: DS525, DuckDB is not installed.
+    """
+
+    def __init__(self, expressions: Mapping[str, str]) -> None:
+        self._expressions = dict(expressions)
+        self._connection = _connect()
+        self._looked = False
+
+    def evaluate(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
+        """As the function `evaluate` says."""
+        connection = self._connection
+        try:
+            for name, text in {} if self._looked else self._expressions.items():
+                _refuse_other_rows(connection, name, text, frame.columns)
+            self._looked = True
+            connection.register(_ROWS, frame.with_columns(cs.datetime().dt.replace_time_zone(None)))
+            wanted = ", ".join(f"({text}) AS {_quoted(name)}" for name, text in self._expressions.items())
+            found = connection.sql(f"SELECT {wanted} FROM {_ROWS}").pl()  # noqa: S608
+        except _errors() as error:
+            names = ", ".join(repr(name) for name in self._expressions)
+            raise DefinitionError(
+                "DS524", f"SQL of row feature {names} cannot be computed: {_first_line(error)}"
+            ) from error
+        return {name: _canonical(found[name]) for name in self._expressions}
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._connection.close()
 
 
 def _connect() -> duckdb.DuckDBPyConnection:
@@ -57,7 +83,9 @@ def _connect() -> duckdb.DuckDBPyConnection:
             facts=(f"import failed: {error.name}",),
             hint="pip install 'dayshift[sql]'",
         ) from error
-    return duckdb.connect(config={"threads": 1, "enable_external_access": "false"})
+    connection = duckdb.connect(config={"threads": 1, "enable_external_access": "false"})
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def _errors() -> type[Exception]:
@@ -82,13 +110,15 @@ def _refuse_other_rows(connection: duckdb.DuckDBPyConnection, name: str, text: s
         raise _refusal(name, f"is not one scalar expression: {tree.get('error_message', text)}")
     called = {called for node in _nodes(statements[0]) for called in _called(node)}
     rows = connection.execute(
-        "SELECT function_name, function_type = 'aggregate' FROM duckdb_functions()"
-        " WHERE list_contains(?, function_name) AND (function_type = 'aggregate' OR stability <> 'CONSISTENT')",
-        [sorted(called - {column.lower() for column in columns})],
+        "SELECT function_name, function_type = 'aggregate' FROM duckdb_functions() WHERE list_contains(?, function_name)"
+        " AND (function_type = 'aggregate' OR stability <> 'CONSISTENT' AND NOT list_has_any(parameter_types, ?))",
+        [sorted(called - {column.lower() for column in columns}), _ZONED],
     ).fetchall()
     for function, aggregates in rows:
         raise _refusal(name, f"{'aggregates over rows' if aggregates else 'changes from call to call'}: {function}()")
     for node in _nodes(statements[0]):
+        if _called(node) == ["age"] and len(node.get("arguments", node.get("children", []))) == 1:
+            raise _refusal(name, "changes from call to call: age() of one time")
         if node.get("class") in ("WINDOW", "SUBQUERY", "STAR"):
             raise _refusal(name, f"looks at other rows or columns: {node['class'].lower()}")
 

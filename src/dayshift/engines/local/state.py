@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -30,7 +31,7 @@ class Saved:
     """A state after `load`, of the features with this fingerprint.
 
     `next_place` is the first free place in the log's order; `clock_us` how far a calendar has asked; `shown` the entities
-    that it has seen.
+    that it has seen; `kernel` the parts of the kernel's bytes.
     """
 
     fingerprint: str
@@ -39,16 +40,16 @@ class Saved:
     clock_us: int | None
     dictionaries: dict[tuple[str, ...], Dictionary]
     shown: pl.DataFrame | None
-    kernel: bytes
+    kernel: Sequence[bytes | memoryview]
 
     def seal(self) -> bytes:
         """The state as bytes.
 
-        >>> saved = Saved("f", 3, 7, None, {}, None, b"kernel")
+        >>> saved = Saved("f", 3, 7, None, {}, None, [b"kernel"])
         >>> unseal(saved.seal(), "f").load
         3
         """
-        parts = [self.kernel, *(each.save() for each in self.dictionaries.values())]
+        parts = [each.save() for each in self.dictionaries.values()]
         parts += [] if self.shown is None else [_ipc(self.shown)]
         header = {
             "fingerprint": self.fingerprint,
@@ -57,11 +58,11 @@ class Saved:
             "clock_us": self.clock_us,
             "dictionaries": list(self.dictionaries),
             "shown": self.shown is not None,
-            "sizes": [len(part) for part in parts],
+            "sizes": [sum(map(len, self.kernel)), *map(len, parts)],
         }
         text = json.dumps(header).encode()
-        body = b"".join([text, *parts])
-        return _HEAD.pack(MAGIC, VERSION, _digest(body), len(text)) + body
+        body = [text, *self.kernel, *parts]
+        return b"".join([_HEAD.pack(MAGIC, VERSION, _digest(body), len(text)), *body])
 
 
 def unseal(state: bytes, fingerprint: str) -> Saved:
@@ -73,12 +74,12 @@ def unseal(state: bytes, fingerprint: str) -> Saved:
     if len(state) < _HEAD.size:
         raise _refusal(f"the saved state is cut short: {len(state)} bytes")
     magic, version, digest, size = _HEAD.unpack_from(state)
-    body = state[_HEAD.size :]
+    body = memoryview(state)[_HEAD.size :]
     if magic != MAGIC or version != VERSION:
         raise _refusal("the saved state is of another kind or version")
-    if _digest(body) != digest:
+    if _digest([body]) != digest:
         raise _refusal("the saved state is damaged: its digest is another")
-    header = json.loads(body[:size])
+    header = json.loads(bytes(body[:size]))
     if header["fingerprint"] != fingerprint:
         raise _refusal(
             "the saved state belongs to other features",
@@ -89,7 +90,7 @@ def unseal(state: bytes, fingerprint: str) -> Saved:
     names = [tuple(name) for name in header["dictionaries"]]
     dictionaries = {name: Dictionary.restore(part) for name, part in zip(names, parts[1 : 1 + len(names)], strict=True)}
     shown = pl.read_ipc(io.BytesIO(parts[-1])) if header["shown"] else None
-    return Saved(fingerprint, header["load"], header["next_place"], header["clock_us"], dictionaries, shown, parts[0])
+    return Saved(fingerprint, header["load"], header["next_place"], header["clock_us"], dictionaries, shown, parts[:1])
 
 
 def after(saved: Saved, first: int) -> None:
@@ -102,11 +103,14 @@ def after(saved: Saved, first: int) -> None:
         raise _refusal(f"the saved state is after load {saved.load}, and load {first} was asked for")
 
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.blake2b(body, digest_size=32).digest()
+def _digest(body: Sequence[bytes | memoryview]) -> bytes:
+    found = hashlib.blake2b(digest_size=32)
+    for part in body:
+        found.update(part)
+    return found.digest()
 
 
-def _parts(body: bytes, sizes: list[int]) -> list[bytes]:
+def _parts(body: memoryview, sizes: list[int]) -> list[memoryview]:
     found, at = [], 0
     for size in sizes:
         found.append(body[at : at + size])

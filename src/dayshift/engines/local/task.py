@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from dayshift.definition import Calendar, Pipeline, Source, Window, WindowFeature
-from dayshift.engines.contract import Log, question_columns
+from polars import DataType
+
+from dayshift.definition import Calendar, Pipeline, RowFeature, Source, Window, WindowFeature
+from dayshift.engines.contract import AS_OF, DTYPES, LOAD, POSITION, Log, question_columns
 from dayshift.engines.local import rows
 from dayshift.kernel.plan import Plan, compile_plan
 from dayshift.semantics.fixed_point import scale_of
@@ -57,7 +59,38 @@ class Task:
         """The kernel's plan of the window features."""
         return compile_plan(self.features, self.scales)
 
-    @property
+    @cached_property
+    def keys(self) -> dict[str, list[tuple[str, ...]]]:
+        """By source name: the tuples of key columns under which its events are counted, sorted."""
+        found = {(series.source, series.columns) for series in self.plan.series}
+        return {name: sorted(key for source, key in found if source == name) for name in self.readings}
+
+    @cached_property
+    def reads(self) -> dict[str, tuple[str, ...]]:
+        """By source name: what `Plan.reads` says."""
+        return {name: self.plan.reads(name) for name in self.readings}
+
+    @cached_property
+    def answered(self) -> list[tuple[str, WindowFeature, DataType]]:
+        """The columns of window features in order: name, feature and type."""
+        return [(name, feature, DTYPES[feature.type]) for feature in self.features for name in feature.columns]
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all feature columns, in order."""
+        return self.pipeline.columns
+
+    @cached_property
+    def named(self) -> tuple[str, ...]:
+        """The columns that name a question in the features table, before the features."""
+        return tuple(dict.fromkeys([LOAD, POSITION, AS_OF, *question_columns(self.pipeline)]))
+
+    @cached_property
+    def row_features(self) -> tuple[RowFeature, ...]:
+        """The features of the question's own row."""
+        return self.pipeline.row_features
+
+    @cached_property
     def asker(self) -> str:
         """The name of the source whose events, or whose entities, are asked for."""
         return str(self.pipeline.asker.name)
