@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dayshift.cli.live_tables import live_tables
 from dayshift.cli.tables import Table, facts, show, table, talk
 from dayshift.definition.duration import format_duration
 from dayshift.diagnostics import Refused, render
@@ -163,6 +164,8 @@ def status_tables(status: Status) -> list[Table | str]:
         )
     if due:
         made.append(table("Schedule", ("verb", "due (UTC)", ""), due))
+    if status.live is not None:
+        made += live_tables(status.live)
     if not status.loads:
         made.append("nothing was loaded yet; next: dayshift run")
     return made

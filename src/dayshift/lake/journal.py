@@ -201,5 +201,7 @@ def _write(file: int, *parts: bytes) -> None:
 
 def _packed(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.write_ipc_stream(buffer, compression="uncompressed")
+    # A frame is locked while it is written, and writing into Python's memory needs the interpreter: a thread that holds the
+    # interpreter and reads the same frame would wait for ever. A clone has a lock of its own, and the same memory.
+    frame.clone().write_ipc_stream(buffer, compression="uncompressed")
     return buffer.getvalue()

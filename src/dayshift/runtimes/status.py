@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from dayshift.lifecycle.labels import log_clock
+from dayshift.runtimes.live import status as live_status
 from dayshift.runtimes.report import plain
 from dayshift.runtimes.schedule import due_times
 
@@ -54,6 +55,8 @@ class Status:
     champion: str | None
     runs: tuple[Ran, ...]
     due: dict[str, dt.datetime]
+    live: dict[str, Any] | None = None
+    """What the last live run wrote of itself (`runtimes/live/status.py`), and whether it is `alive`."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `--json`."""
@@ -90,6 +93,7 @@ def _read(project: Project, now: dt.datetime) -> Status:
         champion=champion,
         runs=_last_runs(project),
         due=due_times(project, now),
+        live=live_status.read(project.lake.root.path),
     )
 
 

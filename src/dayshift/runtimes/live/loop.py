@@ -170,7 +170,10 @@ class Loop:
             if scorer is not None:
                 frames[PREDICTIONS] = scorer(features, now)
         tables = {FEATURES: _short(project.features.name), PREDICTIONS: _short(project.predictions.name)}
-        return Entry(frames, {**about, "asker": project.pipeline.asker.name, "tables": tables})
+        own = {
+            name: frame.clone() for name, frame in frames.items()
+        }  # frames are not shared between threads: journal.py
+        return Entry(own, {**about, "asker": project.pipeline.asker.name, "tables": tables})
 
     # By the clock
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dayshift.connectors.live import Tap
-from dayshift.connectors.live_opening import open_outputs, open_taps
+from dayshift.connectors.outputs import open_sinks
 from dayshift.definition.duration import parse_duration
 from dayshift.diagnostics import DayshiftError, to_json
 from dayshift.lake.journal import Journal
@@ -63,6 +63,14 @@ class LiveReport:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Given:
+    """Where events come from, and where answers go."""
+
+    taps: tuple[Tap, ...]
+    outputs: tuple[Output, ...] = ()
+
+
 @dataclass
 class Stop:
     """Asked to stop, by whom, and since when."""
@@ -93,6 +101,7 @@ def run(
     *,
     until_caught_up: bool = False,
     told: Callable[[str], None] = lambda text: None,
+    given: Given | None = None,
 ) -> LiveReport:
     """Runs until it is asked to stop, or until nothing more is to be had; holds the lake's lock all the time.
 
@@ -102,6 +111,7 @@ def run(
         stop: how it is asked to stop.
         until_caught_up: end by itself once all sources are at their end.
         told: called with a sentence when something happens that a person should know.
+        given: taps and outputs in place of those that dayshift.toml names.
 
     Raises:
         DayshiftError: what the run cannot get over; what it had taken stands in the lake or in the journal.
@@ -110,7 +120,7 @@ def run(
     began = now()
     with project.lake.lock():
         try:
-            return _run(project, now, stop, until_caught_up, told)
+            return _run(project, now, stop, (until_caught_up, told, given or _named(project, now)))
         except DayshiftError as error:
             _record(project, "stopped", {"problems": [to_json(one) for one in error.problems]}, began)
             raise
@@ -125,16 +135,31 @@ def _record(project: Project, outcome: str, detail: dict[str, Any], at: dt.datet
         project.lake.ledger.append(VERB, outcome, {**whose, **detail}, at)
 
 
+def _named(project: Project, now: Callable[[], dt.datetime]) -> Given:
+    """The taps and outputs that dayshift.toml names."""
+    from dayshift.connectors.opening import open_taps
+
+    pipeline, settings, root = project.pipeline, project.settings, project.root
+    taps = open_taps(pipeline, settings, root, clock_us=lambda: microseconds(now()))
+    sinks = open_sinks(settings, pipeline.name, project.question_keys)
+    return Given(
+        tuple(taps), tuple(Output(name, settings.live.outputs[name].content, sink) for name, sink in sinks.items())
+    )
+
+
 def _run(
-    project: Project, now: Callable[[], dt.datetime], stop: Stop, until_caught_up: bool, told: Callable[[str], None]
+    project: Project,
+    now: Callable[[], dt.datetime],
+    stop: Stop,
+    how: tuple[bool, Callable[[str], None], Given],
 ) -> LiveReport:
-    began = now()
+    (until_caught_up, told, given), began = how, now()
     begun = starting.bring_up(project, began)
     if begun.settled:
         told(f"loads {', '.join(map(str, begun.settled))} of an earlier run were settled from its journal")
     if begun.rebuilt:
         told(f"the engine's state could not be read and was rebuilt from the log ({begun.rebuilt})")
-    live = _Live(project, now, stop)
+    live = _Live(project, now, stop, given)
     try:
         live.open(begun.state, told)
         with live.status(began):
@@ -148,7 +173,7 @@ def _run(
 class _Live:
     """The parts of a running pipeline, opened in order and closed in order."""
 
-    def __init__(self, project: Project, now: Callable[[], dt.datetime], stop: Stop) -> None:
+    def __init__(self, project: Project, now: Callable[[], dt.datetime], stop: Stop, given: Given) -> None:
         settings = project.settings
         assert project.lake.root.path is not None
         self._project, self._now, self._stop = project, now, stop
@@ -156,8 +181,7 @@ class _Live:
         self._log = LiveLog(self._lake)
         self._journal = Journal(project.lake.root.path / LIVE)
         self._models = Models(project, _seconds(settings.live.models))
-        self._taps: list[Tap] = []
-        self._outputs: list[Output] = []
+        self._taps, self._outputs = list(given.taps), list(given.outputs)
         self._keeper = Keeper(project, self._journal, now, self._log.settled)
         self._lake_work: Worker[Ended | Upkeep] = Worker("lake", self._keeper, WAITING_LOADS)
         self._done = Outputs(self._journal, self._outputs, self._end_load, stop.waited)
@@ -167,14 +191,12 @@ class _Live:
 
     def open(self, state: bytes | None, told: Callable[[str], None]) -> None:
         """Opens everything, the taps last: once they are open events come."""
-        project, settings = self._project, self._project.settings
+        project = self._project
         self._models.begin()
         session = project.engine.session(project.pipeline, self._log.now, state)
         self._session = session
         door = starting.door_of(project, self._lake, self._log)
-        self._outputs += open_outputs(settings, project.pipeline.name, project.question_keys, Output)
         starting.catch_up(project, self._outputs, self._stop.asked)
-        self._taps += open_taps(project.pipeline, settings, project.root, clock_us=lambda: microseconds(self._now()))
         parts = Parts(
             project=project, taps=self._taps, door=door, session=session, models=self._models, log=self._log,
             put=self._output_work.put, upkeep=self._ask_upkeep, check=self._check, now=self._now, rhythm=self._rhythm,
