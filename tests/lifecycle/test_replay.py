@@ -47,9 +47,11 @@ class Clocked:
     now: float = 0.0
     taken: list[tuple[float, str, bytes | None, bytes]] = field(default_factory=list)
     finished: int = 0
+    stamps: list[int] = field(default_factory=list)
     on_send: Callable[[], None] = lambda: None
 
-    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
+    def send(self, topic: str, key: bytes | None, value: bytes, stamp_us: int) -> None:
+        self.stamps.append(stamp_us)
         self.taken.append((self.now, topic, key, value))
         self.now += self.cost
         self.on_send()

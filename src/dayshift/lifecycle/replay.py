@@ -1,6 +1,6 @@
 """History as a stream: the events of some sources in the log's order, at a multiple of the speed at which they came.
 
-The clock of a replay is the log's `_position`: when an event was known. It never runs backwards, so events of a later
+The clock of a replay is the log's `_position`: when an event was known; each message bears it as its timestamp. It never runs backwards, so events of a later
 load that are older than what was sent already follow at once. What cannot keep up is not dropped: the replay falls
 behind, and says by how much.
 """
@@ -31,8 +31,8 @@ _NAP_SECONDS = 0.1
 class Taker(Protocol):
     """Takes messages."""
 
-    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
-        """Takes one."""
+    def send(self, topic: str, key: bytes | None, value: bytes, stamp_us: int) -> None:
+        """Takes one, which was known at this time of the log's clock."""
 
     def wait(self, seconds: float) -> None:
         """Lets time pass."""
@@ -146,7 +146,7 @@ def replay(
     try:
         for at, name, key, value in messages(log, selection):
             pace.reach(at)
-            taker.send(topics[name], key, value)
+            taker.send(topics[name], key, value, at)
             counts[name] += 1
             if told is not None and not sum(counts.values()) % 5_000:
                 told(sum(counts.values()), clock() - begun)

@@ -32,15 +32,18 @@ class Sender:
         self._reason = ""
         self.sent = self.bytes = 0
 
-    def send(self, topic: str, key: bytes | None, value: bytes) -> None:
-        """Hands a message over; waits while too many wait already.
+    def send(self, topic: str, key: bytes | None, value: bytes, stamp_us: int) -> None:
+        """Hands a message over, with its timestamp, microseconds since 1970; waits while too many wait already.
+
+        Kafka has milliseconds, and none before 1970: what is older bears the first.
 
         Raises:
             NotReady: DS764, the brokers have not taken messages for minutes, or refuse them.
         """
+        stamp_ms = max(1, stamp_us // 1_000)
         while True:
             try:
-                self._link.client.produce(topic, value, key)
+                self._link.client.produce(topic, value, key, timestamp=stamp_ms)
                 break
             except BufferError:
                 self.wait(WAIT_SECONDS)

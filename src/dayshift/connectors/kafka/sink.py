@@ -27,6 +27,7 @@ from dayshift.definition.settings import OutputSettings, secret
 PIECE_ROWS = 50_000
 _LOOK_S, _GRACE_S = 0.1, 2.0
 _LOAD, _POSITION = "_load", "_position"
+_RETRY = Retry()
 
 
 class KafkaSink:
@@ -43,7 +44,9 @@ class KafkaSink:
         NotReady: DS113, an environment variable is not set; DS310, confluent-kafka is not installed.
     """
 
-    def __init__(self, pipeline: str, name: str, settings: OutputSettings, keys: Sequence[str], retry: Retry) -> None:
+    def __init__(
+        self, pipeline: str, name: str, settings: OutputSettings, keys: Sequence[str], retry: Retry = _RETRY
+    ) -> None:
         load_library()
         self._name, self._topic, self._keys, self._retry = name, settings.topic, tuple(keys), retry
         self._id = f"dayshift-{pipeline}-{name}"

@@ -101,7 +101,8 @@ def _offsets(link: Link, partitions: Mapping[str, int], which: str, seconds: flo
 
 
 def partitions_of(address: Address, topic: str, retry: Retry, make: int | None = None) -> int:
-    """How many partitions a topic has; it is made with `make` of them when it does not exist.
+    """How many partitions a topic has; it is made with `make` of them when it does not exist, and keeps what it gets:
+    the messages of a history are old from the beginning.
 
     Raises:
         NotReady: DS330, no broker can be reached; DS331, it does not exist and is not to be made; DS334, Kafka refuses.
@@ -113,7 +114,11 @@ def partitions_of(address: Address, topic: str, retry: Retry, make: int | None =
     known = link.ask(lambda seconds: link.client.list_topics(timeout=seconds), retry).topics
     if make is None or topic in known:
         return _partitions(link, [topic], retry)[topic]
-    link.ask(lambda seconds: link.client.create_topics([NewTopic(topic, make)])[topic].result(seconds + 10), retry)
+    config = {"retention.ms": "-1"}
+    link.ask(
+        lambda seconds: link.client.create_topics([NewTopic(topic, make, config=config)])[topic].result(seconds + 10),
+        retry,
+    )
     return make
 
 
