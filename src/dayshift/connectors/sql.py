@@ -11,7 +11,8 @@ the types with an exact counterpart come as they are, every other one (numeric, 
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -116,20 +117,13 @@ class SqlReader:
         return columns
 
     def _open(self, cursor: str | None) -> tuple[Iterator[pl.DataFrame], Callable[[], None]]:
-        connection = self._database.connect()
-
-        def close() -> None:
-            connection.close()
-
-        try:
+        with ExitStack() as opened:
+            connection = opened.enter_context(closing(self._database.connect()))
             columns = self._checked(connection)
             statement = f"SELECT {', '.join(columns)} FROM {self._from()}{self._condition(cursor)}"  # noqa: S608
-            batches = self._batches(connection, statement)
+            batches = opened.enter_context(closing(self._batches(connection, statement)))
             first = next(batches, None)
-        except BaseException:
-            close()
-            raise
-        return self._all(first, batches), close
+            return self._all(first, batches), opened.pop_all().close
 
     def _all(self, first: pl.DataFrame | None, rest: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         if first is not None:
@@ -164,7 +158,7 @@ class SqlReader:
         shown = since if self._database.kind == "sqlite" and _INTEGER.fullmatch(since) else literal(since)
         return f" WHERE {name} >= {shown} OR {name} IS NULL ORDER BY {name}"
 
-    def _batches(self, connection: Any, statement: str) -> Iterator[pl.DataFrame]:
+    def _batches(self, connection: Any, statement: str) -> Generator[pl.DataFrame, None, None]:
         with connection.cursor() as asked:
             if self._database.kind == "sqlite":
                 asked.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(self._chunk_rows)})
