@@ -95,23 +95,20 @@ class EventsApp:
         packed = check_encoding(headers.get(b"content-encoding"))
         if self.stopping:
             raise stopping()
-        reserved = 0
+        body = await self._received(receive, headers.get(b"content-length"))
+        reserved = len(body)
         try:
-            body = await self._received(receive, headers.get(b"content-length"))
-            reserved = len(body)
             texts = await self._texts(body, packed=packed, lines=lines)
-            if not texts:
-                return Answer(200, Posted(source, (), 0, asyncio.Future()).answer.body)
             cost = sum(map(len, texts)) + RECORD_BYTES * len(texts)
-            self._inbox.reserve(cost)
+            self._inbox.reserve(cost, instead_of=reserved)
+            reserved = cost
             posted = Posted(source, texts, self._clock_us(), asyncio.get_running_loop().create_future(), cost)
-            try:
-                self._inbox.put(posted)
-            except Declined:
-                self._inbox.release(cost)
-                raise
-        finally:
+            if not texts:
+                return posted.answer
+            self._inbox.put(posted)
+        except BaseException:
             self._inbox.release(reserved)
+            raise
         self._arrived()
         outcome = await posted.waiter
         if isinstance(outcome, Declined):

@@ -89,9 +89,7 @@ def inflated(body: bytes) -> bytes:
 
 def too_large() -> Declined:
     """The body is larger than is taken."""
-    return Declined(
-        413, f"the body is larger than {LARGEST >> 20} MiB", "send the events in several requests", close=True
-    )
+    return Declined(413, f"the body is larger than {LARGEST >> 20} MiB", "send the events in several requests")
 
 
 def records(body: bytes, *, lines: bool) -> Sequence[bytes]:

@@ -86,8 +86,8 @@ class Inbox:
         self._most, self._bytes, self._records = most_bytes, 0, 0
         self._stopped = False
 
-    def reserve(self, size: int) -> None:
-        """Room for so many bytes more.
+    def reserve(self, size: int, instead_of: int = 0) -> None:
+        """Room for so many bytes, in place of those that were reserved before.
 
         Raises:
             Declined: 429, there is none; 503, nothing is taken any more.
@@ -95,9 +95,9 @@ class Inbox:
         with self._lock:
             if self._stopped:
                 raise stopping()
-            if self._bytes + size > self._most:
+            if self._bytes + size - instead_of > self._most:
                 raise full()
-            self._bytes += size
+            self._bytes += size - instead_of
 
     def release(self, size: int) -> None:
         """The room is free again."""
