@@ -133,9 +133,11 @@ def snapshot(session: Session, key: type, frame: pl.DataFrame) -> dict[str, Any]
     with ThreadPoolExecutor(1) as pool:
         began = time.perf_counter()
         made = pool.submit(give)
-        meanwhile, table = 0, pl.DataFrame()
+        meanwhile, table, walls = 0, pl.DataFrame(), []
         while not made.done():
+            asked = time.perf_counter()
             table = session.take({"payments": frame.slice(meanwhile, 100)})
+            walls.append(time.perf_counter() - asked)
             meanwhile += 100
         state = made.result()
         serialised = time.perf_counter() - began
@@ -149,6 +151,8 @@ def snapshot(session: Session, key: type, frame: pl.DataFrame) -> dict[str, Any]
         "blocked_s": blocked,
         "serialise_s": serialised,
         "events_meanwhile": meanwhile,
+        "meanwhile_ms_p99": float(np.percentile(walls, 99)) * 1e3,
+        "meanwhile_ms_max": max(walls) * 1e3,
         "restore_s": restored,
         "equal": not meanwhile or repeated[-1].equals(table),
     }
@@ -201,7 +205,8 @@ def main() -> None:
         found[f"{name}_state"] = state
         print(
             f"snapshot: blocked {state['blocked_s']:.2f} s, bytes made in {state['serialise_s']:.2f} s beside"
-            f" {state['events_meanwhile']:,} events, {state['state_mb']:,.0f} MB; restored in {state['restore_s']:.2f} s;"
+            f" {state['events_meanwhile']:,} events (100 a call, p99 {state['meanwhile_ms_p99']:.1f} ms, longest"
+            f" {state['meanwhile_ms_max']:.0f} ms), {state['state_mb']:,.0f} MB; restored in {state['restore_s']:.2f} s;"
             f" equal afterwards: {state['equal']}"
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -43,6 +43,7 @@ ADAPTERS: tuple[str, ...] = (
     "dayshift.testing.kernel_adapters:StreamAdapter",
     "dayshift.testing.local_adapter:LocalAdapter",
     "dayshift.testing.local_adapter:AdvanceAdapter",
+    "dayshift.testing.live_adapter:LiveAdapter",
 )
 """Every engine under test, as `module:name`; each new one is a line here."""
 

@@ -91,9 +91,9 @@ class AdvanceAdapter(LocalAdapter):
 
     def _rows(self, whole: Case, part: Case, state: bytes | None) -> tuple[list[Row], bytes]:
         """The rows of a part of the log and the state after it; `whole` is the log so far, the part included."""
-        pipeline, numbers = pipeline_of(whole), _loads(whole, part)
+        pipeline, numbers = pipeline_of(whole), loads_of(whole, part)
         log = FrameLog(
-            _frames(whole, sources_of(whole), lambda event: (numbers[event.place], event.place)), _bits(whole)
+            _frames(whole, sources_of(whole), lambda event: (numbers[event.place], event.place)), bits_of(whole)
         )
         task = Task.of(pipeline, log)
         stream = Stream(task) if state is None else Stream.resume(task, state)[0]
@@ -151,7 +151,7 @@ def _places(case: Case) -> set[int]:
     return {event.place for event in case.events} | {question.place for question in case.questions}
 
 
-def _loads(whole: Case, part: Case) -> dict[int, int]:
+def loads_of(whole: Case, part: Case) -> dict[int, int]:
     """A number of a load for every place of the log: pieces of `batch` places, or the load that brought the event."""
     given = {event.place: event.load for event in whole.events}
     places = sorted(_places(whole) | _places(part))
@@ -209,10 +209,10 @@ def log_of(case: Case, *, by_place: bool = False) -> FrameLog:
     """The case's events as a log; their places themselves are the positions when load and position do not tell them."""
     sources = sources_of(case)
     if not by_place:
-        log = FrameLog(_frames(case, sources, as_stored), _bits(case))
+        log = FrameLog(_frames(case, sources, as_stored), bits_of(case))
         if _keeps_places(case, sources):
             return log
-    return FrameLog(_frames(case, sources, lambda event: (1, event.place)), _bits(case))
+    return FrameLog(_frames(case, sources, lambda event: (1, event.place)), bits_of(case))
 
 
 def _keeps_places(case: Case, sources: Mapping[str, Source]) -> bool:
@@ -266,7 +266,8 @@ def asked_of(case: Case, order: Sequence[int], load: int = 1) -> pl.DataFrame:
     return pl.DataFrame(series)
 
 
-def _bits(case: Case) -> dict[str, dict[str, int]]:
+def bits_of(case: Case) -> dict[str, dict[str, int]]:
+    """The powers of two of the case's fixed points, by source and column."""
     found: dict[str, dict[str, int]] = {}
     for (source, column), scale in case.scales.items():
         found.setdefault(source, {})[column] = scale.bit_length() - 1

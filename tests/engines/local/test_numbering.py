@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from hashlib import blake2b
 
+import numpy as np
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,3 +71,52 @@ def test_words_have_the_hashes_of_the_meaning() -> None:
 def test_the_key_of_no_columns_is_one_entity() -> None:
     """Everything together."""
     assert stack(pl.DataFrame({"a": [1, 2]}), []).to_series().to_list() == [0, 0]
+
+
+SAMPLES = {
+    pl.String: ["a", "b", "ü", "", None],
+    pl.Int64: [1, 2, -(10**15), None],
+    pl.Float64: [0.0, -0.0, 1.5, None],
+    pl.Boolean: [True, False, None],
+    pl.Date: [dt.date(1970, 1, 1), dt.date(2024, 2, 29), None],
+    pl.Datetime("us", "UTC"): [dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.datetime(2024, 1, 2, tzinfo=dt.UTC), None],
+}
+
+
+@given(st.data())
+def test_an_index_gives_the_numbers_of_the_table(data: st.DataObject) -> None:
+    """Of every type of key, alone and together, learned and asked for, saved and restored in between."""
+    kinds = data.draw(st.lists(st.sampled_from(list(SAMPLES)), min_size=1, max_size=3))
+    schema = pl.Schema({f"c{number}": kind for number, kind in enumerate(kinds)})
+    rows = st.lists(st.tuples(*(st.sampled_from(SAMPLES[kind]) for kind in kinds)), max_size=8)
+    plain, indexed = Dictionary(schema), Dictionary(schema)
+    indexed.index()
+    for _ in range(4):
+        part = pl.DataFrame(data.draw(rows), schema=schema, orient="row")
+        plain.learn(part)
+        assert indexed.number(part).tolist() == plain.codes(part).tolist()
+        other = pl.DataFrame(data.draw(rows), schema=schema, orient="row")
+        assert indexed.codes(other).tolist() == plain.codes(other).tolist()
+        assert indexed.size == plain.size
+        if data.draw(st.booleans()):
+            assert indexed.frame(schema.names()).equals(plain.frame(schema.names()))
+            indexed = Dictionary.restore(indexed.frozen().save())
+            indexed.index()
+    codes = pl.Series([*range(plain.size), None], dtype=pl.Int64)
+    if len(kinds) == 1:
+        assert indexed.values(codes).equals(plain.values(codes), null_equal=True)
+
+
+def test_a_frozen_dictionary_knows_nothing_of_later() -> None:
+    """Whatever is learned after it was taken."""
+    known = Dictionary(pl.Schema({"word": pl.String}))
+    known.index()
+    known.learn(pl.DataFrame({"word": ["a", "b"]}))
+    frozen = known.frozen()
+    before = frozen.save()
+    for number in range(100):
+        known.learn(pl.DataFrame({"word": [f"w{number}"]}))
+        assert known.frozen().size == 3 + number
+    assert frozen.save() == before
+    assert known.values(np.array([0, 101])).to_list() == ["a", "w99"]
+    assert known.hashes().size == 102

@@ -12,17 +12,15 @@ import polars as pl
 
 from dayshift.kernel.arrays import Int64, Mask
 
-_NAN = float("nan")
-
 
 class Index:
     """Tuples to numbers by a Python dictionary, whose order of insertion is the order of the numbers.
 
-    Equal means what it means to Polars: two NaN are equal, two zeros are. A row with a null in it has no number.
+    Equal means what it means to a join: both zeros are one, a NaN is nobody. A row with a null in it has no number.
 
     >>> index = Index(pl.DataFrame({"k": [3.0]}))
-    >>> index.learn(pl.DataFrame({"k": [float("nan"), None, 3.0, float("nan"), -0.0, 0.0]})).tolist()
-    [1, -1, 0, 1, 2, 2]
+    >>> index.learn(pl.DataFrame({"k": [float("nan"), None, 3.0, -0.0, 0.0]})).tolist()
+    [-1, -1, 0, 1, 1]
     """
 
     def __init__(self, known: pl.DataFrame) -> None:
@@ -84,7 +82,7 @@ def _plain(column: pl.Series) -> list[Any]:
         return column.to_physical().to_list()
     found = column.to_list()
     if column.dtype.is_float() and column.is_nan().any():
-        return [_NAN if each is not None and isnan(each) else each for each in found]
+        return [None if each is None or isnan(each) else each for each in found]
     return found
 
 

@@ -52,6 +52,7 @@ class LiveSession:
             self._place, self._clock, shown = (saved.load, NOWHERE[1]), saved.clock_us, saved.shown
         self._shown = None if task.calendar is None else Shown(task.calendar, shown)
         self._empty = {name: _empty(reading) for name, reading in task.readings.items()}
+        self._kinds = {name: frame.dtypes for name, frame in self._empty.items()}
 
     def take(self, frames: Frames, upto_us: int | None = None) -> pl.DataFrame:
         """As `Session.take` says.
@@ -91,10 +92,10 @@ class LiveSession:
         empty = self._empty[reading.source.name]
         if frame is None or not frame.height:
             return empty
-        found = (
-            pl.DataFrame([frame[name] for name in empty.columns]) if set(empty.columns) <= set(frame.columns) else frame
-        )
-        if found.schema != empty.schema:
+        columns = [frame.get_column(name) for name in empty.columns if name in frame.columns]
+        if [column.dtype for column in columns] == self._kinds[reading.source.name]:
+            found = pl.DataFrame(columns)
+        else:
             found = canonical(frame.lazy(), reading.source, reading.columns).collect()
         return _ordered(found, reading)
 

@@ -70,15 +70,20 @@ class Rows:
         self._alone = [each for each in features if each.name not in plain and each.name not in self._queries]
         self._sql: sql.Prepared | None = None
         self._batches = self._checks = 0
+        self._nothing: dict[str, pl.Series] | None = None
         self._held: list[tuple[pl.DataFrame, dict[str, pl.Series]]] = []
 
     def evaluate(self, frame: pl.DataFrame) -> dict[str, pl.Series]:
         """As the function `evaluate` says."""
         if not self._features:
             return {}
+        if self._nothing is not None and not frame.height:
+            return self._nothing
         self._batches += 1
-        if self._batches == 1:
-            return evaluate(self._features, frame)
+        if self._nothing is None:
+            found = evaluate(self._features, frame)
+            self._nothing = {name: column.clear() for name, column in found.items()}
+            return found
         found = self._compute(frame)
         if frame.height and (self._checks < CHECKED or self._held or self._batches % SELDOM == 0):
             self._check(frame.head(SAMPLE), {name: column.head(SAMPLE) for name, column in found.items()})
