@@ -5,6 +5,7 @@ librdkafka goes on connecting for ever, on threads of its own; so whoever asks i
 reported in between, and tells that.
 """
 
+import logging
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +36,8 @@ _OWN = {
     "fetch.wait.max.ms": 10,  # at the end of a partition nothing is waited for, and the next one waits for that answer
     "fetch.queue.backoff.ms": 10,  # and go on at once when there is room again, not a second later
 }
+
+_SILENT = logging.Logger("librdkafka", logging.CRITICAL + 1)  # noqa: LOG001 -- of nobody's configuration
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ class Link:
             **own,
             **address.given,
             "error_cb": self.reports,
+            "logger": _SILENT,  # even what it calls an emergency is told in our words
         }
         self.client = _made(address, make, given)
 

@@ -196,7 +196,7 @@ class Poller(threading.Thread):
             self._pass_over(place)
         elif code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION):
             self._alarm()
-        elif error.fatal() or code == KafkaError.FENCED_INSTANCE_ID:
+        elif error.fatal() or code in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID):
             raise _fatal(self._link, error)
         elif not self._link.is_transient(KafkaException(error)) and code != KafkaError._MAX_POLL_EXCEEDED:
             raise self._link.failed(KafkaException(error))
@@ -341,7 +341,7 @@ def _fatal(link: Link, error: Any) -> DayshiftError:
     """What cannot be got over: another process that has this one's name in the group, or what librdkafka calls fatal."""
     from confluent_kafka import KafkaError, KafkaException
 
-    if error.code() == KafkaError.FENCED_INSTANCE_ID or "FENCED_INSTANCE_ID" in error.str():
+    if error.code() == KafkaError.FENCED_INSTANCE_ID or "fenced" in error.str():
         return Refused(
             "DS336",
             f"another process reads the topics of {link.address.whom} in this one's place",
