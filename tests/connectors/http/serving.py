@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,7 +82,7 @@ class Service:
 
     def ask(self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection(*self.tap.address, timeout=30)
+        connection = http.client.HTTPConnection(self.tap.address, timeout=30)
         try:
             connection.request(method, path, body, dict(headers or {}))
             response = connection.getresponse()
@@ -89,6 +90,11 @@ class Service:
             return Reply(response.status, json.loads(content) if content else None, dict(response.getheaders()))
         finally:
             connection.close()
+
+    def connected(self) -> socket.socket:
+        """A bare connection."""
+        host, _, port = self.tap.address.rpartition(":")
+        return socket.create_connection((host, int(port)), timeout=30)
 
     def post(self, body: Any, source: str = "payments", headers: Mapping[str, str] = JSON) -> Reply:
         """Events; what is no bytes is written as JSON."""

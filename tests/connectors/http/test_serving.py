@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -28,7 +27,7 @@ from tests.laws.tree import ROOT
 
 
 def _many(service: Service, name: str, count: int) -> None:
-    connection = http.client.HTTPConnection(*service.tap.address, timeout=60)
+    connection = http.client.HTTPConnection(service.tap.address, timeout=60)
     for number in range(count):
         body = json.dumps({"id": f"{name}-{number}", "at": "2024-05-01T10:00:00Z", "amount": number})
         connection.request("POST", "/events/payments", body, JSON)
@@ -86,7 +85,7 @@ def test_at_the_end_whoever_waits_gets_an_answer(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(tap, "CLOSE_SECONDS", 1.0)
     with served() as service:
         service.runtime.keeping.clear()
-        half = socket.create_connection(service.tap.address)
+        half = service.connected()
         half.sendall(
             b"POST /events/payments HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
         )
@@ -131,7 +130,7 @@ def test_while_it_stops_it_is_alive_and_not_ready() -> None:
         service.runtime.keeping.clear()
         with in_background(lambda: service.post({"id": "a"})):
             waited(lambda: service.tap.state()["unkept"] == 1)
-            open_still = http.client.HTTPConnection(*service.tap.address)
+            open_still = http.client.HTTPConnection(service.tap.address)
             with in_background(service.tap.close):
                 waited(lambda: service.tap.app.stopping)
                 told = {}
@@ -148,8 +147,8 @@ def test_while_it_stops_it_is_alive_and_not_ready() -> None:
 def test_a_port_that_is_taken_is_told_with_its_number() -> None:
     """Two taps on one port: the second says which port, and how to choose another."""
     with served() as service:
-        host, port = service.tap.address
-        other = HttpTap(["payments"], {}, LiveSettings(listen=f"{host}:{port}"), lambda: NOW_US)
+        port = service.tap.address.rpartition(":")[2]
+        other = HttpTap(["payments"], {}, LiveSettings(listen=service.tap.address), lambda: NOW_US)
         with pytest.raises(NotReady) as caught:
             other.open({}, lambda: None)
         other.close()
@@ -167,7 +166,7 @@ def test_an_address_that_is_none_is_told_at_once(listen: str) -> None:
 
 
 def _said(service: Service, *parts: bytes, pause: float = 0.0) -> bytes:
-    with socket.create_connection(service.tap.address, timeout=30) as one:
+    with service.connected() as one:
         for part in parts:
             one.sendall(part)
             time.sleep(pause)
@@ -238,10 +237,10 @@ def test_beyond_the_most_connections_new_ones_are_closed(monkeypatch: pytest.Mon
     """Those that are there go on being answered."""
     monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 3)
     with served() as service:
-        first = http.client.HTTPConnection(*service.tap.address)
+        first = http.client.HTTPConnection(service.tap.address)
         first.request("GET", "/livez")
         first.getresponse().read()
-        others = [socket.create_connection(service.tap.address) for _ in range(2)]
+        others = [service.connected() for _ in range(2)]
         time.sleep(0.05)
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             service.ask("GET", "/livez")

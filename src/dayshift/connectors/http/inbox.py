@@ -9,6 +9,8 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
 
 from dayshift.connectors.http.answers import Answer, Declined, full, stopping
 
@@ -33,7 +35,7 @@ class Posted:
     duplicates: int | None = field(default=0, init=False)
     filtered: int | None = field(default=0, init=False)
     quarantined: int = field(default=0, init=False)
-    held: list[dict[str, object]] = field(default_factory=list, init=False)
+    held: list[dict[str, Any]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.open = len(self.texts)
@@ -56,7 +58,7 @@ class Posted:
             "duplicates": self.duplicates,
             "filtered": self.filtered,
             "quarantined": self.quarantined,
-            "held": self.held,
+            "held": sorted(self.held, key=itemgetter("row")),
         }
         return Answer(200, body)
 

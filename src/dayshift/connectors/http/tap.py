@@ -62,9 +62,10 @@ class HttpTap:
         self._closed = False
 
     @property
-    def address(self) -> tuple[str, int]:
-        """Host and port on which it listens; the port is 0 as long as none is chosen."""
-        return self._address if self._server is None else self._server.address
+    def address(self) -> str:
+        """Host and port on which it listens, as an address of the web has them; the port is 0 until one is chosen."""
+        host, port = self._address if self._server is None else self._server.address
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
     def app(self) -> EventsApp:
@@ -125,7 +126,7 @@ class HttpTap:
 
     def state(self) -> Mapping[str, Any]:
         """Where it listens, how many records wait to be taken and how many requests for the disk, and the memory for them."""
-        listens = None if self._server is None else ":".join(map(str, self.address))
+        listens = None if self._server is None else self.address
         return {
             "listens": listens,
             "waiting": self._inbox.records,
