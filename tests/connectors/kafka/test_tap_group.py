@@ -159,7 +159,7 @@ def test_the_users_group_is_taken_and_not_twice(tmp_path: Path) -> None:
     (tap,) = kafka_taps("p", sections(("a", {"group.id": "mine"})), Retry(0), tmp_path)
     assert tap.group == "mine"
     twice = sections(("a", {"group.id": "mine"}), ("b", {"group.id": "mine", "client.rack": "r"}))
-    with pytest.raises(DefinitionError, match="in different ways with one group.id"):
+    with pytest.raises(DefinitionError, match="in different ways with one group"):
         kafka_taps("p", twice, Retry(0), tmp_path)
-    with pytest.raises(DefinitionError, match="partition.assignment.strategy"):
+    with pytest.raises(DefinitionError, match="is not yours to set"):
         kafka_taps("p", sections(("a", {"partition.assignment.strategy": "range"})), Retry(0), tmp_path)

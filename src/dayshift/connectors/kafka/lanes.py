@@ -75,7 +75,7 @@ class Lane:
     """One partition as one source reads it.
 
     `next`: the offset behind what was taken; `fetched`: behind what is buffered. `taken_us` and `stamp_us`: the largest
-    timestamp of either. `at_end`: nothing more was there when the brokers were last heard. `dry_s`: since when nothing
+    timestamp of either. `end`: behind the last message there is, as far as is known. `at_end`: nothing more was there when the brokers were last heard. `dry_s`: since when nothing
     has come although there may be more, by the poller's clock. `heard`: whether anything came since it was assigned.
     """
 
@@ -88,6 +88,7 @@ class Lane:
     stamp_us: int = _BEFORE_ALL
     at_end: bool = False
     assigned: bool = False
+    end: int | None = None
     heard: bool = False
     excused: bool = False
     dry_s: float | None = None
@@ -104,6 +105,13 @@ class Lane:
     def starved(self) -> bool:
         """Whether it is empty and may have more to come."""
         return self.assigned and not self.at_end and not self.rows
+
+    @property
+    def lag(self) -> int | None:
+        """How many offsets are not taken yet; None when that is not known."""
+        if self.at_end:
+            return self.fetched - self.next
+        return None if self.end is None or not self.assigned else max(0, self.end - self.next)
 
     def begin(self) -> None:
         """Forgets what is buffered: it is read again from what was taken."""

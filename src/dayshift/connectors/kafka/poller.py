@@ -19,7 +19,7 @@ import numpy as np
 
 from dayshift.connectors.kafka.client import Link, Reports
 from dayshift.connectors.kafka.decode import Decoder, chunk_of
-from dayshift.connectors.kafka.lanes import Block, Lane, Lanes, Partition
+from dayshift.connectors.kafka.lanes import Block, Lanes, Partition
 from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import DayshiftError, NotReady, Refused
 
@@ -27,7 +27,7 @@ AT_ONCE = 10_000
 LANE_ROWS, ALL_ROWS = 100_000, 1_000_000
 LANE_BYTES, ALL_BYTES = 32 << 20, 256 << 20
 _LEAST_ROWS, _LEAST_BYTES = 1_000, 1 << 20
-WAIT_S, STALL_S, COMMIT_S, AGAIN_S = 0.1, 1.0, 3.0, 1.0
+WAIT_S, STALL_S, MEASURE_S, COMMIT_S, AGAIN_S = 0.1, 1.0, 0.5, 3.0, 1.0
 
 
 class Poller(threading.Thread):
@@ -62,7 +62,7 @@ class Poller(threading.Thread):
         self._stuck: dict[Partition, float] = {}
         self._kept: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
-        self._commit_at = 0.0
+        self._commit_at = self._measure_at = 0.0
         self._stalled: float | None = None
         self.failure: BaseException | None = None
         self.notes: dict[str, str] = {}
@@ -91,19 +91,6 @@ class Poller(threading.Thread):
         """What librdkafka says."""
         return self._link.reports
 
-    def lag(self, lane: Lane) -> int | None:
-        """How many offsets of a lane are not taken yet, as far as the last answer of the brokers tells; None: unknown."""
-        from confluent_kafka import KafkaException, TopicPartition
-
-        if lane.at_end:
-            return lane.fetched - lane.next
-        try:
-            asked = TopicPartition(lane.topic, lane.partition)
-            marks = self._link.client.get_watermark_offsets(asked, cached=True)
-        except (KafkaException, RuntimeError):  # it is closed, or the partition is another's
-            return None
-        return max(0, marks[1] - lane.next) if marks is not None and marks[1] >= 0 else None
-
     def run(self) -> None:
         """Until it is stopped, or cannot go on."""
         try:
@@ -117,6 +104,9 @@ class Poller(threading.Thread):
             self._link.client.close()
 
     def _turn(self, now: float) -> None:
+        if now >= self._measure_at:
+            self._measure()
+            self._measure_at = now + MEASURE_S
         if now >= self._commit_at:
             self._commit()
             self._commit_at = now + COMMIT_S
@@ -162,6 +152,7 @@ class Poller(threading.Thread):
             return
         offsets = np.array([one.offset() for one in run], np.int64)
         stamps = np.array([one.timestamp()[1] for one in run], np.int64) * 1_000
+        end = self._end_of(place)
         for lane in self._lanes.of(place):
             start = int(np.searchsorted(offsets, lane.fetched))
             if start == len(run) or not lane.assigned:
@@ -174,14 +165,24 @@ class Poller(threading.Thread):
                 return
             with self._lanes.lock:
                 lane.add(Block(chunk, offsets[start:], lane.rising(stamps[start:])))
-                lane.at_end = self._is_end(place, lane.fetched)
+                lane.end = end
+                lane.at_end = end is not None and end <= lane.fetched  # else an event says it, a little later
 
-    def _is_end(self, place: Partition, offset: int) -> bool:
-        """Whether the last answer of the broker said that nothing is behind this offset; else an event says so later."""
+    def _end_of(self, place: Partition) -> int | None:
+        """The offset behind the last message, as the last answer of the brokers has it."""
         from confluent_kafka import TopicPartition
 
         marks = self._link.client.get_watermark_offsets(TopicPartition(*place), cached=True)
-        return marks is not None and 0 <= marks[1] <= offset
+        return marks[1] if marks is not None and marks[1] >= 0 else None
+
+    def _measure(self) -> None:
+        """How far behind each lane is, for whoever asks: librdkafka is asked on this thread alone."""
+        with self._lanes.lock:
+            mine = {(lane.topic, lane.partition) for lane in self._lanes.mine}
+        ends = {place: self._end_of(place) for place in mine}
+        with self._lanes.lock:
+            for lane in self._lanes.mine:
+                lane.end = ends.get((lane.topic, lane.partition), lane.end)
 
     def _judge(self, message: Any) -> None:
         """What an event says that is no message."""

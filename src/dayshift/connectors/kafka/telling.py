@@ -19,9 +19,13 @@ def told(
     with lanes.lock:
         for lane in lanes.all:
             place = f"{lane.topic}/{lane.partition}"
-            one = {"next": lane.next, "lag": None, "buffered": lane.rows, "bytes": lane.bytes, "mine": lane.assigned}
-            one["lag"] = poller.lag(lane)
-            found["partitions"][f"{lane.source} {place}"] = one
+            found["partitions"][f"{lane.source} {place}"] = {
+                "next": lane.next,
+                "lag": lane.lag,
+                "buffered": lane.rows,
+                "bytes": lane.bytes,
+                "mine": lane.assigned,
+            }
         found["buffered"], found["bytes"] = lanes.rows, sum(lane.bytes for lane in lanes.all)
         found["elsewhere"] = sorted({f"{lane.topic}/{lane.partition}" for lane in lanes.all if not lane.assigned})
         found["went_on_without"] = lanes.went_on_without
