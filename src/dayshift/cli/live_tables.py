@@ -34,6 +34,7 @@ def live_tables(found: Mapping[str, Any]) -> list[Table | str]:
                 else None,
                 "keys": found["engine"].get("keys"),
                 "model": _model(found["model"]),
+                "training": found["training"]["note"],
                 "upkeep": lake["note"],
             },
         ),

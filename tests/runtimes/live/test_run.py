@@ -37,7 +37,9 @@ def feed_of(shop: Shop, days: range) -> list[Record]:
 
 
 def nights(shop: Shop, days: int) -> Project:
-    """A shop that has lived some nights, with a model."""
+    """A shop that has lived some nights, with a model; it is trained by hand only."""
+    settings = shop.root / "dayshift.toml"
+    settings.write_text(settings.read_text().replace('train = "0 3 * * 1"\n', ""))
     for day in range(days):
         shop.write_day(day)
     project = shop.open()
@@ -231,12 +233,12 @@ def test_a_model_is_exchanged_while_running(
 
     report = training.run(project, FIRST + dt.timedelta(days=DAYS, hours=4))
     versions = sorted(version.version for version in project.registry.versions("returns"))
-    promote(project, versions[0], FIRST + dt.timedelta(days=DAYS, hours=5))
+    promote(project.registry, "returns", versions[0], FIRST + dt.timedelta(days=DAYS, hours=5))
     calls = iter(range(10**6))
 
     def sizes() -> int:
         if next(calls) == 20:
-            promote(project, versions[-1], FIRST + dt.timedelta(days=DAYS, hours=6))
+            promote(project.registry, "returns", versions[-1], FIRST + dt.timedelta(days=DAYS, hours=6))
             import time
 
             time.sleep(0.3)

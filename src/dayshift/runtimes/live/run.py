@@ -24,6 +24,7 @@ from dayshift.runtimes.live.log import LiveLog
 from dayshift.runtimes.live.loop import Loop, Parts, Rhythm
 from dayshift.runtimes.live.models import Models
 from dayshift.runtimes.live.output import Answered, Output, Outputs, Roll
+from dayshift.runtimes.live.retraining import Retraining
 from dayshift.runtimes.live.status import StatusFile
 from dayshift.runtimes.live.worker import Worker
 from dayshift.semantics.instants import microseconds
@@ -182,6 +183,7 @@ class _Live:
         self._journal = Journal(project.lake.root.path / LIVE)
         self._models = Models(project, _seconds(settings.live.models))
         self._taps, self._outputs = list(given.taps), list(given.outputs)
+        self._retraining = Retraining(project)
         self._keeper = Keeper(project, self._journal, now, self._log.settled)
         self._lake_work: Worker[Ended | Upkeep] = Worker("lake", self._keeper, WAITING_LOADS)
         self._done = Outputs(self._journal, self._outputs, self._end_load, stop.waited)
@@ -228,6 +230,7 @@ class _Live:
         self._lake_work.put(Ended(load, entries, save))
 
     def _ask_upkeep(self) -> None:
+        self._retraining.look(self._now())
         if self._lake_work.idle:  # a lake that is behind has no time for it
             self._lake_work.put(Upkeep())
 
@@ -259,10 +262,11 @@ class _Live:
                 "swaps": self._models.swaps,
                 "note": self._models.note,
             },
+            "training": {"begun": self._retraining.begun, "note": self._retraining.note},
             "lake": dict(vars(self._keeper.kept)),
             "journal": {"seconds": self._done.spent.journal, "bytes": self._done.spent.journal_bytes},
             "output_seconds": self._done.spent.outputs,
-            "taps": {",".join(tap.sources): dict(tap.state()) for tap in self._taps},
+            "taps": {",".join(tap.sources): _told(tap) for tap in self._taps},
             "outputs": self._done.state(),
             "threads": threading.active_count(),
         }
@@ -282,6 +286,7 @@ class _Live:
     def close(self) -> None:
         """Closes everything that was opened, in whatever state."""
         self._models.end()
+        self._retraining.end()
         for tap in self._taps:
             with suppress(Exception):
                 tap.close()
@@ -313,6 +318,11 @@ class _Live:
         )
         _record(self._project, "done", {"load": report.last_load, **vars(report)}, report.ended)
         return report
+
+
+def _told(tap: Tap) -> dict[str, Any]:
+    address = getattr(tap, "address", None)
+    return {**({"address": address} if address else {}), **tap.state()}
 
 
 def _rhythm(settings: Settings) -> Rhythm:

@@ -9,13 +9,13 @@ No gap and no overlap: the state holds the loads, the cursors say how far these 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dayshift.connectors.live import Known, Mark, Tap
+from dayshift.connectors.live import Known, Mark
 from dayshift.diagnostics import DefinitionError, NotReady, nearest
 from dayshift.engines.contract import LOAD, POSITION
 from dayshift.lifecycle.contract import KEY_HASH
@@ -168,7 +168,3 @@ def require_place(project: Project) -> None:
             hint="keep the lake on a local or mounted disk",
         )
 
-
-def waiting(taps: list[Tap]) -> Mapping[str, object]:
-    """What each tap says of itself."""
-    return {f"{','.join(tap.sources)}": dict(tap.state()) for tap in taps}
