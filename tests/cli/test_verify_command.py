@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,17 @@ def test_a_damaged_lake_is_exit_code_3(folder: Path, capsys: pytest.CaptureFixtu
             assert run(["verify", "-C", str(folder), "--sample", "0"]) == 3
             assert "error[DS403]" in capsys.readouterr().err
             path.write_bytes(content)
+
+
+def test_it_runs_beside_a_writer(folder: Path) -> None:
+    """Another process holds the lake's lock, as a live run does for days; the ledger gets its record all the same."""
+    lake = open_project(folder).lake
+    with lake.lock():
+        command = [sys.executable, "-m", "dayshift", "verify", "-C", str(folder), "--sample", "5"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "are what the log says" in done.stdout
+    assert lake.ledger.read(verb="verify").height == 1
 
 
 def test_nothing_served_is_exit_code_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from dayshift.diagnostics import NotReady, Refused, UsageError
 from dayshift.lifecycle.verify import refuse, verify
+from dayshift.lifecycle.verifying import balance as balancing
 from dayshift.lifecycle.verifying import sample as sampling
 from dayshift.lifecycle.verifying import view as viewing
 from dayshift.runtimes import backfilling, nightly
@@ -280,6 +281,33 @@ pipeline = ds.Pipeline("regulars", predict=orders.every("12h", by="customer", of
     lost, differing = report.differences
     assert (lost.question["customer"], lost.as_of) == (one["customer"], one["as_of"])
     assert (differing.question["customer"], differing.as_of) == (other["customer"], other["as_of"])
+
+
+def test_a_calendar_whose_entities_were_deleted(tmp_path: Path) -> None:
+    """A customer of whom only deleted events tell is not asked for again: told as not verified, and nothing else is."""
+    pipeline = """
+import dayshift as ds
+orders = ds.Source("orders", time="placed_at", key="order_id", schema={"order_id": str, "customer": str})
+pipeline = ds.Pipeline("regulars", predict=orders.every("12h", by="customer"), features=[
+    orders.by("customer").over("1d").count().alias("n"),
+])
+"""
+    (tmp_path / "data" / "orders").mkdir(parents=True)
+    old = f"x1,{at(0.1).isoformat()},guest,1.00\n"
+    (tmp_path / "data" / "orders" / "old.csv").write_text(f"order_id,placed_at,customer,amount\n{old}")
+    shop = built(tmp_path, pipeline, '[sources.orders]\nfiles = "data/orders/*.csv"\n', nights=4)
+    assert verify(shop.open(), sample=50).equal
+    shop.open().lake.retain(int(at(1).timestamp() * 1e6), None, at(30))
+    report = verify(shop.open(), sample=50)
+    assert report.equal
+    assert report.questions > 0
+    assert report.unanswerable > 0
+
+
+def test_keys_are_counted_in_parts(nine_nights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, no key is taken for another's."""
+    monkeypatch.setattr(balancing, "KEYS_AT_ONCE", 50)
+    assert verify(Shop(nine_nights).open(), sample=0).balance.faults == ()
 
 
 def test_a_damaged_file_stops_it(shop_copy: Altered) -> None:

@@ -113,7 +113,7 @@ def _report(
         sampled_differing=sampled.differing,
         sample_left_out=sampled.left_out,
         hindsight=hindsight,
-        unanswerable=unanswerable,
+        unanswerable=unanswerable + counts["unanswerable"],
         unverified_features=view.forgotten,
         balance=whole,
         differences=differences,

@@ -13,6 +13,8 @@ from dayshift.lifecycle.verifying.report import Balance
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
+KEYS_AT_ONCE = 5_000_000
+"""So many keys are compared with one another at a time."""
 _PARTS = ("loaded", "quarantined", "duplicates", "filtered")
 
 
@@ -72,6 +74,10 @@ def _twice(project: Project, source: str, events: pl.LazyFrame) -> Iterator[str]
     if not keys or not set(keys) <= set(events.collect_schema()):
         return
     one = pl.col(keys[0]) if len(keys) == 1 else pl.struct(keys)
-    count, distinct = events.select(pl.len().alias("count"), one.n_unique().alias("keys")).collect().row(0)
+    count = int(events.select(pl.len()).collect(engine="streaming").item())
+    parts, distinct = count // KEYS_AT_ONCE + 1, 0
+    for part in range(parts):
+        mine = events if parts == 1 else events.filter(one.hash(0) % parts == part)
+        distinct += int(mine.select(one.n_unique()).collect(engine="streaming").item())
     if count != distinct:
         yield f"source '{source}': {count - distinct:,} events have a key that another event has"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def compare(view: View, chosen: Sequence[int], models: Models, steady: Steady | 
     """
     found, passed = Found(), 0
     for served, predicted, right in _steps(view):
-        aligned = align(served, right, view.names)
+        aligned = _met(view, served, right, found)
         _features(view, aligned, right.height, found)
         found.sampled.append(_chosen(served, chosen, passed, view))
         passed += served.height
@@ -76,6 +76,16 @@ def _steps(view: View) -> Iterator[tuple[pl.DataFrame, pl.DataFrame, pl.DataFram
         served = answers.filter(cut.inside()).collect(engine="streaming")
         predicted = predictions.filter(cut.inside()).collect(engine="streaming")
         yield served, predicted, right
+
+
+def _met(view: View, rows: pl.DataFrame, right: pl.DataFrame, found: Found | None = None) -> Aligned:
+    """The rows beside the log's; of a calendar's those of forgotten entities cannot be told from rows of no question."""
+    aligned = align(rows, right, view.names)
+    if not aligned.unasked.height or not view.entities_forgotten:
+        return aligned
+    if found is not None:
+        found.counts["unanswerable"] += aligned.unasked.height
+    return replace(aligned, unasked=aligned.unasked.clear())
 
 
 def _features(view: View, aligned: Aligned, questions: int, found: Found) -> None:
@@ -112,7 +122,7 @@ def _complete(view: View, aligned: Aligned, right: pl.DataFrame) -> pl.DataFrame
 def _predictions(
     view: View, right: pl.DataFrame, predicted: pl.DataFrame, models: Models, steady: Steady | None, found: Found
 ) -> None:
-    aligned = align(predicted, right, view.names)
+    aligned = _met(view, predicted, right)
     for kind in ("doubled", "unasked"):
         each: pl.DataFrame = getattr(aligned, kind)
         found.counts[f"{kind} prediction"] += each.height

@@ -17,13 +17,13 @@ helps, no single event explains the value: it was altered, or several events wer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import polars as pl
 
-from dayshift.definition import WindowFeature
+from dayshift.definition import Source, WindowFeature
 from dayshift.engines.contract import LOAD, POSITION
 from dayshift.engines.local.cuts import read
 from dayshift.engines.local.task import Task
@@ -102,9 +102,9 @@ def first_event(view: View, found: Difference) -> FirstEvent | None:
             entity = entity_of(question, keys)
             if entity is None:
                 return None
-            events = events_of(source, entity_rows(task, view.log, source, keys, [entity]))
+            rows = _near(features, question, source, entity_rows(task, view.log, source, keys, [entity]))
+            events = sorted(events_of(source, rows), key=lambda event: event.place)
             mine = next(feature for feature in features if found.name in feature.columns)
-            events = sorted(_near(features, question, events), key=lambda event: event.place)
             around = _around(view, task, features, question, (keys, entity))
             found_ = _search(Search(task, features, events), mine, _case(features, row, 0, question), around)
             return _named(task, found_)
@@ -174,16 +174,18 @@ def _inside(feature: WindowFeature, question: Question, event: Event) -> tuple[s
     return (OUTSIDE, replace(event, event_time=time, place=place)) if time != event.event_time else ("", None)
 
 
-def _near(features: Sequence[WindowFeature], question: Question, events: Sequence[Event]) -> Iterator[Event]:
+def _near(features: Sequence[WindowFeature], question: Question, source: Source, rows: pl.DataFrame) -> pl.DataFrame:
     """The events that a window of this question or of its neighbours may reach."""
+    back = _furthest(features)
+    if back is None:
+        return rows
+    low, high = question.as_of - 2 * back - MARGIN_US, question.as_of + back + MARGIN_US
+    return rows.filter(pl.col(source.time).is_between(low, high))
+
+
+def _furthest(features: Sequence[WindowFeature]) -> int | None:
     reaches = [reach(feature) for feature in features]
-    back = None if None in reaches else max(each for each in reaches if each is not None)
-    for event in events:
-        if (
-            back is None
-            or question.as_of - 2 * back - MARGIN_US <= event.event_time <= question.as_of + back + MARGIN_US
-        ):
-            yield event
+    return None if None in reaches else max(each for each in reaches if each is not None)
 
 
 def _around(
@@ -215,8 +217,7 @@ def _around(
 
 def _reaches(features: Sequence[WindowFeature], each: Question, question: Question) -> bool:
     """Whether the events held for a question are all that another one's windows see."""
-    reaches = [reach(feature) for feature in features]
-    back = None if None in reaches else max(one for one in reaches if one is not None)
+    back = _furthest(features)
     return back is None or abs(each.as_of - question.as_of) <= back
 
 

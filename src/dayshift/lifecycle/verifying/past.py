@@ -58,7 +58,7 @@ def questions_of(task: Task, log: Log, rows: pl.DataFrame) -> list[Question | No
 
 
 def entity_rows(task: Task, log: Log, source: Source, keys: Keys, entities: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
-    """All events of some entities, by event time; each entity is a value for each of `keys`."""
+    """All events of some entities, by event time, times as `plain` has them; an entity is a value for each of `keys`."""
     columns = task.readings[source.name].columns
     rows = read(log, source, columns)
     if keys:
@@ -68,12 +68,13 @@ def entity_rows(task: Task, log: Log, source: Source, keys: Keys, entities: Sequ
         wanted = wanted.with_columns(pl.col(name).cast(kinds[name]) for name in own)
         rows = rows.join(wanted.lazy(), on=own, how="semi")
     order = [source.time, *(name for name in order_columns(source) if name != source.time)]
-    return rows.collect(engine="streaming").sort(order)
+    return plain(rows.collect(engine="streaming").sort(order))
 
 
 def plain(frame: pl.DataFrame) -> pl.DataFrame:
     """Times as integer microseconds, as the reference has them."""
-    return frame.with_columns(pl.col(pl.Datetime).to_physical())
+    times = [name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)]
+    return frame.with_columns(pl.col(times).to_physical()) if times else frame
 
 
 def reach(feature: WindowFeature) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,11 +76,17 @@ def check(view: View, rows: pl.DataFrame) -> Sampled:
         by_entity: dict[tuple[Any, ...] | None, list[int]] = {}
         for number in asked:
             by_entity.setdefault(entity_of(questions[number], keys), []).append(number)
-        for entity, events in _histories(task, view, source, keys, [one for one in by_entity if one is not None]):
+        spans = {
+            entity: _span(features, [questions[number] for number in numbers])
+            for entity, numbers in by_entity.items()
+            if entity is not None
+        }
+        for entity, history in _histories(task, view, source, keys, spans):
             for number in by_entity.pop(entity):
-                _compare(view, task, features, questions[number], events, (values, rows, number), found)
+                _compare(view, task, features, questions[number], history, (values, rows, number), found)
+        nothing = History(source, None)
         for number in (each for numbers in by_entity.values() for each in numbers):
-            _compare(view, task, features, questions[number], History(source, None), (values, rows, number), found)
+            _compare(view, task, features, questions[number], nothing, (values, rows, number), found)
     return found
 
 
@@ -99,13 +105,23 @@ def entity_of(question: Question | None, keys: Keys) -> tuple[Any, ...] | None:
     return None if question is None else reference.entity(question.values, [theirs for _, theirs in keys])
 
 
-class History:
-    """The events of one entity by event time; `rows` None: it has none."""
+Span = tuple[int | None, int]
+"""From which time to which, both included; None: from the beginning of all history."""
 
-    def __init__(self, source: Source, rows: pl.DataFrame | None) -> None:
+
+class History:
+    """The events of one entity by event time, those of a span at most; `rows` None: it has none."""
+
+    def __init__(self, source: Source, rows: pl.DataFrame | None, span: Span = (None, 0)) -> None:
         self._source, self._rows = source, rows
-        self._times: list[int] = [] if rows is None else rows[source.time].to_physical().to_list()
-        self._events = events_of(source, rows) if rows is not None and rows.height <= AT_ONCE else None
+        self._times: list[int] = []
+        if rows is not None:
+            times = rows[source.time]
+            first = 0 if span[0] is None else int(times.search_sorted(span[0], "left"))
+            self._rows = rows[first : int(times.search_sorted(span[1], "right"))]
+            self._times = self._rows[source.time].to_list()
+        few = self._rows is not None and self._rows.height <= AT_ONCE
+        self._events = events_of(source, self._rows) if few and self._rows is not None else None
 
     def near(self, low: int | None, high: int) -> tuple[int, int]:
         """The first and the last number (not included) of the events with times from `low` to `high`."""
@@ -119,18 +135,26 @@ class History:
         return events_of(self._source, self._rows[first:end]) if self._events is None else self._events[first:end]
 
 
+def _span(features: Sequence[WindowFeature], questions: Sequence[Question | None]) -> Span:
+    """Which times of an entity's events these questions may need."""
+    times = [question.as_of for question in questions if question is not None]
+    reaches = [reach(feature) for feature in features]
+    low = None if None in reaches else min(times) - max(each for each in reaches if each is not None) - MARGIN_US
+    return low, max(times) + MARGIN_US
+
+
 def _histories(
-    task: Task, view: View, source: Source, keys: Keys, entities: Sequence[tuple[Any, ...]]
+    task: Task, view: View, source: Source, keys: Keys, spans: Mapping[tuple[Any, ...], Span]
 ) -> Iterator[tuple[tuple[Any, ...], History]]:
-    if not entities:
+    if not spans:
         return
-    rows = entity_rows(task, view.log, source, keys, entities)
+    rows = entity_rows(task, view.log, source, keys, list(spans))
     if not keys:
-        yield (), History(source, rows)
+        yield (), History(source, rows, spans[()])
         return
-    for mine in rows.partition_by([column for column, _ in keys], maintain_order=True):
-        own = plain(mine.select(column for column, _ in keys)).row(0)
-        yield own, History(source, mine)
+    own = [column for column, _ in keys]
+    for entity, mine in rows.partition_by(own, maintain_order=True, as_dict=True).items():
+        yield entity, History(source, mine, spans[entity])
 
 
 def _compare(

@@ -57,6 +57,15 @@ class View:
         return list(dict.fromkeys([LOAD, POSITION, AS_OF, *self.project.question_keys]))
 
     @property
+    def entities_forgotten(self) -> bool:
+        """Whether a calendar asked for entities of which the log may not know any more that they were ever shown."""
+        asker = self.project.pipeline.asker.name
+        return (
+            isinstance(self.project.pipeline.predict, Calendar)
+            and self.project.lake.complete_from_us(asker) is not None
+        )
+
+    @property
     def columns(self) -> list[str]:
         """The columns of features that can be compared."""
         return [name for name in self.project.pipeline.columns if name not in self.forgotten]
