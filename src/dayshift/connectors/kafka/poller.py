@@ -163,6 +163,7 @@ class Poller(threading.Thread):
             except NotReady as error:
                 self._stick(place, error)
                 return
+            self.notes.pop(origin, None)
             with self._lanes.lock:
                 lane.add(Block(chunk, offsets[start:], lane.rising(stamps[start:])))
                 lane.end = end
@@ -230,7 +231,6 @@ class Poller(threading.Thread):
         due = [place for place, at in self._stuck.items() if at <= now]
         for place in due:
             del self._stuck[place]
-            self.notes.pop(f"{place[0]}/{place[1]}", None)
         self._restart(due)
 
     def _must_wait(self, now: float) -> bool:

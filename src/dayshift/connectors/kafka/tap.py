@@ -100,9 +100,8 @@ class KafkaTap:
         from confluent_kafka import Consumer
         from confluent_kafka.admin import AdminClient
 
-        decoders = {
-            name: decoder_of(name, settings, self._root, self._retry) for name, settings in self._settings.items()
-        }
+        once = Retry(0)  # what cannot be decoded now is fetched again later
+        decoders = {name: decoder_of(name, settings, self._root, once) for name, settings in self._settings.items()}
         admin = Link(self._address, AdminClient, {"log_level": 0})
         every = sorted({topic for source in self.sources for topic in self.topics(source)})
         held = held_of(admin, every, self._retry)
