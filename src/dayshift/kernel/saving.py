@@ -2,14 +2,14 @@
 
     magic · version · the plan's fingerprint · digest of what follows · its length · the words
 
-A state may be as large as memory allows, and whoever copied it goes on answering meanwhile. So the copy goes into room
-that the last one left, which the system has long given, and sealing goes through the words in pieces: hashing a piece lets
-the interpreter's lock go.
+A state may be as large as memory allows, and whoever copied it goes on answering meanwhile. Most of a copy's time is not
+the copying but the system's finding the memory; so the room of one copy is kept for the next, and who seals a copy also
+makes room for a state that has grown. Sealing goes through the words in pieces: hashing one lets the interpreter's lock go.
 """
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,45 @@ from dayshift.kernel.plan import Plan
 MAGIC = b"DAYSHIFT-STATE"
 VERSION = 3
 HINT = "rebuild the state from the log"
+NOTHING = np.empty(0, np.int64)
 PIECE = 1 << 20
 _HEAD = struct.Struct("<14sH32s32sq")
 
 
-class Copied:
-    """The used words of a state as they were; called, the parts of its bytes, which are to be joined."""
+class Rooms:
+    """Memory for copies that the system has already given; one piece of it lies ready at most."""
 
-    def __init__(self, plan: Plan, words: Any, spare: list[Any]) -> None:
-        room = spare.pop() if spare else words[:0]
-        self._room = room if room.size >= words.size else np.empty(words.size + words.size // 8, np.int64)
-        self._words, self._plan, self._spare = self._room[: words.size], plan, spare
+    def __init__(self) -> None:
+        self._free: list[Any] = []
+
+    def take(self, words: int) -> Any:
+        """Room for so many words at least."""
+        free = self._free.pop() if self._free else NOTHING
+        return free if free.size >= words else np.empty(words + words // 4, np.int64)
+
+    def give(self, room: Any) -> None:
+        """Room that nobody uses any more."""
+        if not self._free:
+            self._free.append(room)
+
+    def reserve(self, words: int) -> None:
+        """See to it that room for so many words, and a quarter more, lies ready."""
+        if not self._free or self._free[0].size < words:
+            room = np.empty(words + words // 4, np.int64)
+            room.fill(0)
+            self._free[:] = [room]
+
+
+class Copied:
+    """The used words of a state as they were; called, the parts of its bytes, which are to be joined.
+
+    `now` gives the words that the state uses when it is asked, on any thread.
+    """
+
+    def __init__(self, plan: Plan, words: Any, rooms: Rooms, now: Callable[[], int]) -> None:
+        self._plan, self._rooms, self._now = plan, rooms, now
+        self._room = rooms.take(words.size)
+        self._words = self._room[: words.size]
         np.copyto(self._words, words)
 
     def __call__(self) -> list[bytes]:
@@ -40,6 +68,8 @@ class Copied:
         for piece in self._pieces():
             digest.update(piece)
             pieces.append(piece)
+        if self._now() > self._room.size:
+            self._rooms.reserve(self._now())
         named = self._plan.fingerprint.encode()
         return [_HEAD.pack(MAGIC, VERSION, named, digest.digest(), 8 * self._words.size), *pieces]
 
@@ -49,8 +79,7 @@ class Copied:
             yield self._words[at : at + step].astype("<i8", copy=False).tobytes()
 
     def __del__(self) -> None:
-        if not self._spare:
-            self._spare.append(self._room)
+        self._rooms.give(self._room)
 
 
 def unseal(plan: Plan, saved: bytes | memoryview) -> Any:

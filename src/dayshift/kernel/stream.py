@@ -19,7 +19,7 @@ from dayshift.kernel.arrays import Answer, Events, Questions
 from dayshift.kernel.finish import finish
 from dayshift.kernel.layout import Tape
 from dayshift.kernel.plan import Plan, Slot
-from dayshift.kernel.saving import HINT, Copied, unseal
+from dayshift.kernel.saving import HINT, Copied, Rooms, unseal
 from dayshift.kernel.slots import MODES, NULLABLE_NOT, refuse_squares, refuse_sum
 from dayshift.kernel.tape import write_tape
 
@@ -41,7 +41,7 @@ class State:
 
     def __init__(self, plan: Plan, *, slack_us: int | None = None) -> None:
         self._follow(plan)
-        self._spare: list[Any] = []
+        self._rooms = Rooms()
         reach = max((max(span.width, 0) + span.delay for span in plan.spans), default=0)
         self._keep(self._tables.words)
         self._memory[lay.SLACK] = max(reach // 8, HOUR_US) if slack_us is None else slack_us
@@ -150,7 +150,14 @@ class State:
 
     def snapshot(self) -> Callable[[], list[bytes]]:
         """The parts of what `save` gives now, to be made later and on any thread: only the words are copied at once."""
-        return Copied(self.plan, self._memory[: int(self._memory[lay.NEXT])], self._spare)
+        return Copied(self.plan, self._memory[: self._used()], self._rooms, self._used)
+
+    def reserve(self) -> None:
+        """Make room for a snapshot beforehand, so that the first one takes no longer than others."""
+        self._rooms.reserve(self._used())
+
+    def _used(self) -> int:
+        return int(self._memory[lay.NEXT])
 
     def rescale(self, plan: Plan) -> None:
         """Follow a plan that differs in scales only, of columns of which nothing has been taken yet.

@@ -47,6 +47,8 @@ class Stream:
         self.place = 0 if saved is None else saved.next_place
         self._numberings = Numberings({} if saved is None else saved.dictionaries, indexed=live)
         self._state = State(task.plan) if saved is None else State.restore(task.plan, saved.kernel[0])
+        if live:
+            self._state.reserve()
 
     @staticmethod
     def resume(task: Task, state: bytes, *, live: bool = False) -> tuple[Stream, Saved]:
