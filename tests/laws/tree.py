@@ -14,7 +14,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 @cache
 def python_files(folder: Path) -> tuple[Path, ...]:
     """The Python files under a folder, sorted."""
-    return tuple(sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts))
+    return tuple(sorted(path for path in folder.rglob("*.py") if not {"__pycache__", "out"} & set(path.parts)))
 
 
 @cache

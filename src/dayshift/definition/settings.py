@@ -286,6 +286,7 @@ class LiveSettings(_Section):
     models: SomeLength = "5s"
     """How often the registry is asked whether there is another champion."""
     outputs: dict[str, OutputSettings] = {}
+    """Where answers go beside the lake: topics of Kafka, by name."""
 
 
 class ScheduleSettings(_Section):
