@@ -24,7 +24,7 @@ from dayshift.semantics.fixed_point import measure_bits
 from dayshift.semantics.reference import Event, Question
 from dayshift.testing.local_adapter import event_frame, rows_of
 from dayshift.testing.running import damaged
-from tests.engines.local.drawn import DAY, MIDNIGHT, SOURCES, Drawn, asks, logs, pipeline
+from tests.engines.local.drawn import DAY, MIDNIGHT, SOURCES, Drawn, asks, logs, pipeline, tells
 from tests.engines.local.test_engine import assert_same, expected
 
 HOUR = DAY // 24
@@ -176,6 +176,19 @@ def test_a_tick_in_the_middle_of_a_micro_batch_sees_exactly_the_events_before_it
         (MIDNIGHT + HOUR, "a", 1),
         (MIDNIGHT + HOUR, "b", 1),
     ]
+
+
+def test_events_of_a_label_move_a_calendars_clock() -> None:
+    """As in a nightly run: they are counted by no feature, and make ticks due."""
+    asked = Pipeline(
+        "p", predict=asks.every("1h", by="card"), features=EVERY.features, label=ds.Label(tells, "shop", within="1d")
+    )
+    events = [_tap(0, "a", MIDNIGHT), replace(_tap(1, "a", MIDNIGHT + 3 * HOUR), source="tells")]
+    live = Live(asked)
+    assert live.take(events[:1]).height == 0
+    table = live.take(events[1:])
+    assert table[POSITION].to_list() == [MIDNIGHT + hour * HOUR for hour in (1, 2, 3)]
+    assert table.equals(history(asked, Drawn(tuple(events)).log))
 
 
 def test_ticks_that_passed_while_nobody_ran_are_asked_together() -> None:

@@ -51,6 +51,8 @@ class LiveSession:
             self._stream, saved = Stream.resume(task, state, live=True)
             self._place, self._clock, shown = (saved.load, NOWHERE[1]), saved.clock_us, saved.shown
         self._shown = None if task.calendar is None else Shown(task.calendar, shown)
+        others = {source.name for source in pipeline.sources} - set(task.readings)
+        self._others = others if self._shown is not None else set[str]()
         self._empty = {name: _empty(reading) for name, reading in task.readings.items()}
         self._kinds = {name: frame.dtypes for name, frame in self._empty.items()}
 
@@ -61,11 +63,14 @@ class LiveSession:
             Bug: DS529, the events do not stand behind those that were taken, in the log's order.
         """
         given = {name: self._given(reading, frames.get(name)) for name, reading in self._task.readings.items()}
-        self._behind(given)
+        known = {**given, **self._only_known(frames)}
+        self._behind(known)
         if self._unmeasured:
             self._measure(given)
         if self._shown is not None:
-            tables = [self._answer(stretch) for stretch in self._by_ticks(self._shown, given, upto_us)]
+            tables = [
+                self._answer(stretch) for stretch in self._by_ticks(self._shown, given, self._due(known, upto_us))
+            ]
             full = [table for table in tables if table.height]
             return pl.concat(full) if len(full) > 1 else (full or tables)[0]
         asker = given[self._task.asker]
@@ -98,6 +103,11 @@ class LiveSession:
         else:
             found = canonical(frame.lazy(), reading.source, reading.columns).collect()
         return _ordered(found, reading)
+
+    def _only_known(self, frames: Frames) -> Frames:
+        """Events that no feature counts, such as a label's: for a calendar they move the log's clock, no more."""
+        names = [name for name in self._others if name in frames and frames[name].height]
+        return {name: frames[name].select(LOAD, POSITION).sort(LOAD, POSITION) for name in names}
 
     def _behind(self, given: Frames) -> None:
         """Move the place up to which events were taken.
@@ -137,10 +147,8 @@ class LiveSession:
 
     # ---------------------------------------------------------------- calendars
 
-    def _by_ticks(self, shown: Shown, given: Frames, upto_us: int | None) -> Iterator[Stretch]:
+    def _by_ticks(self, shown: Shown, given: Frames, due: Sequence[ticks.Tick]) -> Iterator[Stretch]:
         """The micro-batch cut at the ticks that are due, each with the questions asked there; one at least."""
-        assert self._task.calendar is not None
-        due = self._due(self._task.calendar, given, upto_us)
         asker, done = self._task.asker, dict.fromkeys(given, 0)
         before = {name: _rows_before(frame, due) for name, frame in given.items()}
         nobody = shown.asked([], 0, 0)
@@ -157,12 +165,16 @@ class LiveSession:
         shown.learn(rest[asker])
         yield Stretch(rest, nobody)
 
-    def _due(self, calendar: Calendar, given: Frames, upto_us: int | None) -> list[ticks.Tick]:
-        """The ticks between the clock and the latest event, or `upto_us`; the clock is moved."""
+    def _due(self, given: Frames, upto_us: int | None) -> list[ticks.Tick]:
+        """The ticks between the clock and the latest event, or `upto_us`; the clock is moved.
+
+        A tick that no event passed stands in the load that was taken last.
+        """
+        assert self._task.calendar is not None
         spans = _spans(list(given.values()))
         if upto_us is not None and (self._clock is not None or spans):
             spans.append((max(self._place[0], 0), upto_us, upto_us))
-        due = ticks.between(calendar, spans, self._clock)
+        due = ticks.between(self._task.calendar, spans, self._clock)
         self._clock = max([high for _, _, high in spans] + ([] if self._clock is None else [self._clock]), default=None)
         return due
 
