@@ -6,6 +6,7 @@ told in `state`; what cannot (an unknown format, a column that is not there) end
 
 import datetime as dt
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from dayshift.diagnostics import NotReady
 from dayshift.semantics.instants import EPOCH
 
 LONGEST_PAUSE = 30.0
+_REST = 4  # times as long as a look that found nothing took: a folder of very many files is looked at less often
 _FINAL = ("DS303", "DS310")
 CLOSE_SECONDS = 5.0
 
@@ -81,9 +83,8 @@ class Watch:
     def _run(self) -> None:
         failures = 0
         while not self._stop.is_set():
-            pause = self._poll
             try:
-                self._look()
+                pause = self._look()
                 failures, self._trouble = 0, None
             except Closed:
                 break
@@ -97,13 +98,15 @@ class Watch:
                 self._trouble = str(error), self._trouble[1] if self._trouble else self._clock_us()
             self._stop.wait(pause)
 
-    def _look(self) -> None:
-        found = False
+    def _look(self) -> float:
+        """Looks once; how long to wait for the next time, seconds."""
+        found, began = False, time.monotonic()
         for piece in self._origin.look():
             found, self._quiet = True, False
             self.buffer.put(piece)
             self._wake()
         self._quiet = not found and self._origin.quiet
+        return self._poll if found else max(self._poll, _REST * (time.monotonic() - began))
 
 
 def _may_pass(error: BaseException) -> bool:
