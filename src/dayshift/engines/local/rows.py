@@ -20,6 +20,8 @@ SAMPLE = 64
 """How many rows are computed a second time, in two parts and reversed."""
 CHECKED, SELDOM = 16, 256
 """How many micro-batches are compared at first, and which of the later ones."""
+MANY = 50_000
+"""From so many rows on expressions are computed side by side."""
 ENOUGH = 6
 """How many rows are compared at least."""
 
@@ -93,7 +95,8 @@ class Rows:
         found: dict[str, pl.Series] = {}
         if self._expressions:
             try:
-                table = frame.select(self._expressions)
+                few = frame.height < MANY  # handing them to other threads would take longer than they do
+                table = frame.select_seq(self._expressions) if few else frame.select(self._expressions)
             except pl.exceptions.PolarsError:
                 return evaluate(self._features, frame)  # which names the feature
             found.update(zip(table.columns, table.get_columns(), strict=True))
