@@ -29,6 +29,8 @@ from confluent_kafka import Producer
 from tests.brokers import Cluster
 
 SOON_S, LATE_S = 0.3, 6.0
+RUNNING_S = 2.5
+STARTS_S = 120.0
 STOP_S = 30.0
 _NOT_READY = 3
 
@@ -36,7 +38,7 @@ _NOT_READY = 3
 @dataclass
 class Told:
     """What happened: kills, restarts of the broker, lives that ended by themselves because the broker was away, and what
-    the process was doing when it was killed."""
+    the process was doing when it was killed: a third are killed at any time after their start, the others when they are up."""
 
     kills: int = 0
     broker_restarts: int = 0
@@ -187,7 +189,10 @@ def disturb(case: _cases.Case, project: Path, cluster: Cluster, prefix: str, pla
             if number in shaken:
                 restarted = beside.submit(_restart, cluster, dice.uniform(0.2, 3.0), bool(shaken[number] % 2))
                 told.broker_restarts += 1
-            _end(life, dice.uniform(SOON_S, LATE_S), told)
+            if dice.random() < 1 / 3:
+                _end(life, dice.uniform(SOON_S, LATE_S), told)
+            else:
+                _end_running(life, dice.uniform(0.0, RUNNING_S), told)
             if restarted is not None and dice.random() < 0.5:
                 restarted.result()
             if sending is not None:
@@ -205,20 +210,39 @@ def _restart(cluster: Cluster, after_s: float, kill: bool) -> None:
     cluster.restart(kill=kill)
 
 
+def _end_running(life: Life, after_s: float, told: Told) -> None:
+    """Kills a life so many seconds after it has begun to take events."""
+    until = time.monotonic() + STARTS_S
+    while life.process.poll() is None and not life.status and time.monotonic() < until:
+        time.sleep(0.01)
+    _end(life, after_s, told)
+
+
 def _end(life: Life, after_s: float, told: Told) -> None:
     """Kills a life after so many seconds; one that ended by itself is well only if the brokers were away."""
     try:
         code = life.process.wait(after_s)
     except subprocess.TimeoutExpired:
-        doing = str(life.status.get("state", "starting"))
-        told.killed_while[doing] = told.killed_while.get(doing, 0) + 1
+        doing = _doing(life)
         life.kill()
         told.kills += 1
+        told.killed_while[doing] = told.killed_while.get(doing, 0) + 1
         return
     life.kill()
     if code != _NOT_READY:
         raise RuntimeError(f"dayshift live ended by itself with {code}\n{life.said()}")
     told.gave_up += 1
+
+
+def _doing(life: Life) -> str:
+    """What it was at, as far as its last status, at most a second old, tells."""
+    now = life.status
+    if not now:
+        return "starting"
+    taps = now.get("taps", {}).values()
+    if any(tap.get("waiting") for tap in taps):
+        return "waiting for the broker"
+    return "at the end" if all(tap.get("lag") == 0 for tap in taps) else "taking"
 
 
 def topics(cluster: Cluster, names: Mapping[str, Any], prefix: str, *outputs: str) -> None:

@@ -86,15 +86,16 @@ def to_input(frame: pl.DataFrame, columns: Sequence[str], types: Sequence[str], 
         Refused: DS609, a column is absent or of another type than at the fit.
     """
     _require(frame, columns)
+    schema = frame.schema
     for name, expected in zip(columns, types, strict=True):
-        dtype = frame.schema[name]
+        dtype = schema[name]
         if dtype != pl.Null and _type(name, dtype) != expected:
             raise Refused(
                 "DS609",
                 f"feature '{name}' is {_type(name, dtype)} ({dtype}), the model was fitted on {expected}",
                 hint="dayshift train",
             )
-    chosen = frame.select(_cast(name, frame.schema[name], kind) for name, kind in zip(columns, types, strict=True))
+    chosen = frame.select_seq(_cast(name, schema[name], kind) for name, kind in zip(columns, types, strict=True))
     return chosen.to_numpy() if reads == MATRIX else chosen
 
 

@@ -36,6 +36,7 @@ from dayshift.semantics.fixed_point import LIMIT, limit_of, scale_of
 
 KEY_HASH = "_key_hash"
 MOST_MOVED = 1e-6
+FEW = 10_000
 FAULTS = {"index": pl.Int64, "code": pl.String, "reason": pl.String}
 
 
@@ -91,11 +92,13 @@ class Contract:
     def judge(self, frame: pl.DataFrame) -> Judged:
         """Tells the rows of a chunk apart; a column that the chunk does not have is absent in every row."""
         typed, absent = self._typed(frame)
-        masks = typed.select(
+        # Of a few rows nothing is gained by other threads, and each hand-over waits for one to be free.
+        select = typed.select_seq if frame.height < FEW else typed.select
+        masks = select(
             *(rule.broken.fill_null(False).alias(str(n)) for n, rule in enumerate(self.rules)),
             *(self._of_other_type(frame, typed, name, absent).alias(f"type:{name}") for name in self.source.columns),
         )
-        found = masks.select(pl.any_horizontal(pl.all())).to_series()
+        found = masks.select_seq(pl.any_horizontal(pl.all())).to_series()
         if not found.any():
             return Judged(typed, pl.int_range(frame.height, eager=True), pl.DataFrame(schema=FAULTS))
         bad = found.arg_true()
@@ -108,7 +111,7 @@ class Contract:
             position = pl.col(self.source.arrival).dt.epoch("us")
         else:
             position = pl.col(self.source.time).dt.epoch("us") + self.source.delay_us
-        return good.with_columns(position.alias(POSITION), key_hash(good, self.source.key_columns))
+        return good.with_columns_seq(position.alias(POSITION), key_hash(good, self.source.key_columns))
 
     def on_grid(self, good: pl.DataFrame, bits: Mapping[str, int] | None = None) -> pl.DataFrame:
         """Float columns rounded, half to even, to multiples of 2**-bits (their own, or those measured).
@@ -122,7 +125,7 @@ class Contract:
                 moved = _moved(good[name].to_numpy(), rounded[-1].to_numpy())
                 if moved:
                     self.coarse[name] = self.coarse.get(name, 0) + moved
-        return good.with_columns(rounded)
+        return good.with_columns(rounded) if rounded else good
 
     @cached_property
     def unmeasured(self) -> tuple[str, ...]:

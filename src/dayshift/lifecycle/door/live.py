@@ -111,7 +111,7 @@ class LiveDoor:
         self.position = int(placed[order[-1]])
         parts = np.split(placed, np.cumsum([one.stamps.size for one in found.values()])[:-1])
         return {
-            name: one.events.with_columns(pl.Series(POSITION, part), pl.lit(load, pl.Int64).alias(LOAD))
+            name: one.events.with_columns_seq(pl.Series(POSITION, part), pl.lit(load, pl.Int64).alias(LOAD))
             for (name, one), part in zip(found.items(), parts, strict=True)
         }
 
@@ -151,7 +151,7 @@ def _account(
 
 
 def _whole(frame: pl.DataFrame, source: str, chunk: Chunk) -> pl.DataFrame:
-    return frame.with_columns(pl.lit(source).alias("source"), pl.lit(chunk.origin).alias("origin")).select(*ROW)
+    return frame.with_columns_seq(pl.lit(source).alias("source"), pl.lit(chunk.origin).alias("origin")).select(*ROW)
 
 
 def _require_grids(sources: Mapping[str, LiveSource]) -> None:

@@ -145,8 +145,8 @@ class LiveSource:
         for whose, (part, one) in enumerate(parts):
             placed = self._contract.place(part.good)
             if one.stamps_us is not None:
-                placed = placed.with_columns(pl.Series(POSITION, one.stamps_us[part.at.to_numpy()], dtype=pl.Int64))
-            frames.append(placed.with_columns(pl.lit(whose, pl.Int64).alias(_WHOSE), part.numbers.alias(_NUMBERS)))
+                placed = placed.with_columns_seq(pl.Series(POSITION, one.stamps_us[part.at.to_numpy()], dtype=pl.Int64))
+            frames.append(placed.with_columns_seq(pl.lit(whose, pl.Int64).alias(_WHOSE), part.numbers.alias(_NUMBERS)))
         rows = frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal_relaxed")
         by = (
             [POSITION]
@@ -192,8 +192,10 @@ class LiveSource:
     ) -> None:
         """Looks at the doubtful rows beside the known ones that they may repeat."""
         minus = pl.lit(-1, pl.Int64)
-        known = self._lookup(wanted).with_columns(minus.alias(_FILE), minus.alias(_ROW))
-        rows = good.with_columns(pl.lit(0, pl.Int64).alias(_FILE), pl.int_range(pl.len(), dtype=pl.Int64).alias(_ROW))
+        known = self._lookup(wanted).with_columns_seq(minus.alias(_FILE), minus.alias(_ROW))
+        rows = good.with_columns_seq(
+            pl.lit(0, pl.Int64).alias(_FILE), pl.int_range(pl.len(), dtype=pl.Int64).alias(_ROW)
+        )
         mine = rows.filter(pl.Series(doubtful)).drop(_WHOSE, _NUMBERS)
         both = pl.concat([known, mine], how="diagonal_relaxed")
         if unique is None:
@@ -216,7 +218,7 @@ def _with_conflicts(held: list[pl.DataFrame], conflicts: pl.DataFrame, good: pl.
     if not conflicts.height:
         return held
     at = conflicts["row"].cast(pl.Int64)
-    told = conflicts.with_columns(good[_NUMBERS].gather(at).alias("row"), good[_WHOSE].gather(at).alias(_WHOSE))
+    told = conflicts.with_columns_seq(good[_NUMBERS].gather(at).alias("row"), good[_WHOSE].gather(at).alias(_WHOSE))
     return [pl.concat([frame, told.filter(pl.col(_WHOSE) == whose).select(*HELD)]) for whose, frame in enumerate(held)]
 
 

@@ -167,4 +167,3 @@ def require_place(project: Project) -> None:
             facts=("what it takes is first written to a journal there",),
             hint="keep the lake on a local or mounted disk",
         )
-
