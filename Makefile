@@ -20,7 +20,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do if "$$p" -c "$(FIT)" >/dev/null 2>&
 .DELETE_ON_ERROR:
 
 help:  ## this list
-	@echo "Dayshift: one prediction pipeline, defined once in Python, run every night on one machine"
+	@echo "Dayshift: one prediction pipeline, defined once in Python, run every night or live, on one machine"
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo

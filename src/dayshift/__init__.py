@@ -1,4 +1,4 @@
-"""Dayshift: one prediction pipeline, defined once in Python, run every night on one machine."""
+"""Dayshift: one prediction pipeline, defined once in Python, run every night or live, on one machine."""
 
 from dayshift.definition import (
     Column,

@@ -58,7 +58,7 @@ _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "no
 
 def command() -> Any:
     """The whole command line, ready to parse."""
-    app = typer.Typer(help="One prediction pipeline, defined once in Python, run every night on one machine.", **_PLAIN)
+    app = typer.Typer(help="One prediction pipeline, defined once in Python, run every night or live, on one machine.", **_PLAIN)
     for name, function, summary in _COMMANDS:
         app.command(name, short_help=summary)(function)
         if name == "status":
@@ -75,7 +75,7 @@ def _bare(
     context: typer.Context,
     show_version: bool = typer.Option(False, "--version", help="Print the version."),
 ) -> None:
-    """One prediction pipeline, defined once in Python, run every night on one machine."""
+    """One prediction pipeline, defined once in Python, run every night or live, on one machine."""
     if show_version:
         version.version()
         raise typer.Exit
