@@ -121,3 +121,4 @@ def test_killed_at_any_instant_every_row_is_in_the_lake_once(tmp_path: Path) -> 
     assert payments.height <= sender.sent + 1
     mine = lake.loads().filter(source="orders")
     assert [mine[name].sum() for name in ("read", "loaded", "duplicates")] == [ROWS, ROWS, 0]
+    assert sender.sent >= KILLS
