@@ -46,7 +46,7 @@ def test_a_broker_that_falls_in_the_middle_of_a_transaction_doubles_nothing(
     broker, fallen = kafka.brokers[0], threading.Event()
     inner = one._transactions
     assert inner is not None
-    calls, produce, patiently = [0], Transactions._produce, Transactions._patiently
+    produce, put_down = Transactions._produce, Transactions._put_down
 
     def fall() -> None:
         if not fallen.is_set():
@@ -62,14 +62,13 @@ def test_a_broker_that_falls_in_the_middle_of_a_transaction_doubles_nothing(
         if at == "produced":
             fall()
 
-    def after_note(self: Any, call: Any) -> Any:
-        calls[0] += 1
-        if at == "noted" and calls[0] == 2:  # the mark is noted, the commit is next
+    def after_note(self: Any, *given: Any) -> None:
+        put_down(self, *given)
+        if at == "noted":
             fall()
-        return patiently(self, call)
 
     monkeypatch.setattr(Transactions, "_produce", after_produce)
-    monkeypatch.setattr(Transactions, "_patiently", after_note)
+    monkeypatch.setattr(Transactions, "_put_down", after_note)
     if at == "before":
         fall()
     assert one.send(rows(2, 3), Mark(1, 3), never)
@@ -126,17 +125,14 @@ class At:
 
 one, mark = opened(At, sys.argv[2])
 assert one.send(rows(1, 2), Mark(1, 2), never)
-patiently, calls = Transactions._patiently, [0]
+patiently = Transactions._patiently
 
-def die(self, call):
-    calls[0] += 1
-    if sys.argv[3] == "noted" and calls[0] == 2:
+def die(self, *given):
+    if sys.argv[3] == "noted":
         self._link.client.flush(10)
         os.kill(os.getpid(), signal.SIGKILL)
-    found = patiently(self, call)
-    if sys.argv[3] == "committed" and calls[0] == 2:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return found
+    patiently(self, *given)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 Transactions._patiently = die
 one.send(rows(3, 4), Mark(1, 4), never)
@@ -169,13 +165,13 @@ def test_a_transaction_that_the_brokers_gave_up_is_written_again_once(kafka: Clu
     paused = threading.Event()
     patiently = inner._patiently
 
-    def late(call: Any) -> Any:
+    def late(*given: Any) -> Any:
         if not paused.is_set():
             paused.set()
             assert inner._link is not None
             inner._link.client.flush(10)
             threading.Event().wait(13)  # the coordinator looks for such transactions every ten seconds
-        return patiently(call)
+        return patiently(*given)
 
     inner._patiently = late  # type: ignore[method-assign]
     assert one.send(rows(2), Mark(1, 2), never)

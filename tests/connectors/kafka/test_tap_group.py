@@ -1,6 +1,7 @@
 """Taps in a consumer group: partitions come and go, and no message with them."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
+from dayshift.connectors.kafka import poller
 from dayshift.connectors.kafka.tap import kafka_taps
 from dayshift.connectors.retry import Retry
 from dayshift.definition.settings import SourceSettings
@@ -79,6 +81,26 @@ def test_partitions_go_to_another_member_and_come_back_without_gap_or_overlap(ka
 
 
 QUICK_GROUP: dict[str, Any] = {"kafka": {"heartbeat.interval.ms": 300, "session.timeout.ms": 6_000}}
+
+
+def test_a_partition_that_was_full_when_it_went_is_read_when_it_comes_back(
+    kafka: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A taker that stands still has its partitions paused; that must not outlast their going and coming."""
+    for name, value in (("LANE_ROWS", 20), ("_LEAST_ROWS", 20), ("AT_ONCE", 10), ("STALL_S", 0.1)):
+        monkeypatch.setattr(poller, name, value)
+    two = kafka.topic(f"{topic}-two", partitions=2)
+    for partition in range(2):
+        send(kafka, two, ids(*range(partition, 1_000, 2)), partition=partition)
+    with tapped(kafka, {"payments": two}, topic, **QUICK_GROUP) as got:
+        got.until(lambda: got.tap.state()["buffered"] >= 40, most=1)
+        time.sleep(1.0)
+        with member(kafka, f"dayshift-{topic}", two):
+            until = time.monotonic() + 30
+            while not got.tap.state()["elsewhere"] and time.monotonic() < until:
+                time.sleep(0.1)
+        got.until(lambda: len(got.rows) >= 1_000)
+        assert sorted(map(int, got.ids)) == list(range(1_000))  # type: ignore[arg-type]
 
 
 def test_partitions_that_are_added_are_read_from_their_first_message(kafka: Cluster, topic: str) -> None:

@@ -184,7 +184,14 @@ class Link:
         if self.reports.denied or found is None:
             return False
         local = (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE)
-        return found.code() in local or bool(found.retriable())
+        moving = (
+            KafkaError._WAIT_COORD,
+            KafkaError.COORDINATOR_NOT_AVAILABLE,
+            KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+            KafkaError.NOT_COORDINATOR,
+            KafkaError.UNSTABLE_OFFSET_COMMIT,
+        )
+        return found.code() in local + moving or bool(found.retriable())
 
     def failed(self, error: Exception, tries: int = 1) -> DayshiftError:
         """The error in our words."""

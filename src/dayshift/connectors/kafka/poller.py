@@ -104,6 +104,8 @@ class Poller(threading.Thread):
             self._link.client.close()
 
     def _turn(self, now: float) -> None:
+        if self._link.reports.denied:
+            raise self._link.failed(_denied())
         if now >= self._measure_at:
             self._measure()
             self._measure_at = now + MEASURE_S
@@ -200,10 +202,10 @@ class Poller(threading.Thread):
             self._alarm()
         elif error.fatal() or code in (KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID):
             raise _fatal(self._link, error)
-        elif not self._link.is_transient(KafkaException(error)) and code != KafkaError._MAX_POLL_EXCEEDED:
+        elif code in _refusals():
             raise self._link.failed(KafkaException(error))
         else:
-            self._link.reports(error)
+            self._link.reports(error)  # librdkafka goes on trying; whoever asks is told
 
     def _at_end(self, place: Partition, offset: int) -> None:
         with self._lanes.lock:
@@ -299,6 +301,8 @@ class Poller(threading.Thread):
                     lane.begin()
                     lane.assigned = False
         self._touched |= places
+        if self._paused & places:  # else they would be paused still when they come back
+            client.resume(_named(self._paused & places))
         self._paused -= places
         for place in places:
             self._stuck.pop(place, None)
@@ -312,6 +316,8 @@ class Poller(threading.Thread):
             mine = {(lane.topic, lane.partition) for lane in self._lanes.mine} & set(places)
             starts = {place: min(lane.fetched for lane in self._lanes.of(place)) for place in mine}
         if starts:
+            if self._paused & mine:  # librdkafka keeps a pause through an assignment
+                self._link.client.resume(_named(self._paused & mine))
             self._paused -= mine
             self._link.client.incremental_unassign(_named(mine))
             self._link.client.incremental_assign([TopicPartition(*place, at) for place, at in starts.items()])
@@ -336,6 +342,31 @@ def _named(places: Iterable[Partition]) -> list[Any]:
     from confluent_kafka import TopicPartition
 
     return [TopicPartition(*place) for place in sorted(places)]
+
+
+def _denied() -> Exception:
+    from confluent_kafka import KafkaError, KafkaException
+
+    return KafkaException(KafkaError(KafkaError._AUTHENTICATION))
+
+
+def _refusals() -> frozenset[int]:
+    """Errors of a consumer that no repetition repairs."""
+    from confluent_kafka import KafkaError
+
+    return frozenset(
+        {
+            KafkaError.TOPIC_AUTHORIZATION_FAILED,
+            KafkaError.GROUP_AUTHORIZATION_FAILED,
+            KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+            KafkaError.SASL_AUTHENTICATION_FAILED,
+            KafkaError._AUTHENTICATION,
+            KafkaError.INVALID_GROUP_ID,
+            KafkaError.INCONSISTENT_GROUP_PROTOCOL,
+            KafkaError.UNSUPPORTED_VERSION,
+            KafkaError._UNSUPPORTED_FEATURE,
+        }
+    )
 
 
 def _fatal(link: Link, error: Any) -> DayshiftError:

@@ -1,16 +1,11 @@
 """A topic of Kafka as an output of a live run: each row exactly once, for whoever reads committed messages.
 
-Each call of `send` is one transaction, or a few where the rows are many. A call into librdkafka may wait for a broker
-longer than it was told to, so all of them are made on one thread of the sink's own, which is left behind when the
-process is to stop: what it was about to write is written or not, and the mark tells which.
+Each call of `send` is one transaction, or a few where the rows are many. When it is stopped while brokers do not
+answer, what it was about to write is written or not, and the mark tells which.
 """
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYet
 from typing import Any
 
 import numpy as np
@@ -25,7 +20,6 @@ from dayshift.connectors.retry import Retry
 from dayshift.definition.settings import OutputSettings, secret
 
 PIECE_ROWS = 50_000
-_LOOK_S, _GRACE_S = 0.1, 2.0
 _LOAD, _POSITION = "_load", "_position"
 _RETRY = Retry()
 
@@ -52,7 +46,6 @@ class KafkaSink:
         self._id = f"dayshift-{pipeline}-{name}"
         self._address = _address(name, settings)
         self._transactions: Transactions | None = None
-        self._hand = _Hand(self._id)
         self._rows = self._sent = 0
         self._left = False
 
@@ -66,8 +59,7 @@ class KafkaSink:
         """
         partitions_of(self._address, self._topic, self._retry)
         self._transactions = Transactions(self._address, self._topic, self._id, self._retry)
-        mark: Mark | None = self._hand(self._transactions.open).result()
-        return mark
+        return self._transactions.open()
 
     def send(self, frame: pl.DataFrame, mark: Mark, stopped: Callable[[], bool]) -> bool:
         """Writes the rows and the mark. Very many rows take several transactions, each with a mark of its own.
@@ -80,34 +72,15 @@ class KafkaSink:
         if self._left:
             return False
         self._transactions.stopped = stopped
-        transactions = self._transactions
-
-        def write() -> bool:
-            try:
-                for piece, upto in _pieces(frame, mark):
-                    rows = list(zip(values_of(piece), keys_of(piece, self._keys), strict=True))
-                    transactions.write(rows, upto)
-                    self._rows += piece.height
-                    self._sent += 1
-            except Stopped:
-                return False
-            return True
-
-        return self._wait(self._hand(write), stopped)
-
-    def _wait(self, written: "Future[bool]", stopped: Callable[[], bool]) -> bool:
-        until: float | None = None
-        while True:
-            try:
-                return written.result(_LOOK_S)
-            except NotYet:
-                if written.done():
-                    raise
-            if until is None and stopped():
-                until = time.monotonic() + _GRACE_S
-            if until is not None and time.monotonic() > until:
-                self._left = True  # it may still be written; the mark will tell
-                return False
+        try:
+            for piece, upto in _pieces(frame, mark):
+                rows = list(zip(values_of(piece), keys_of(piece, self._keys), strict=True))
+                self._transactions.write(rows, upto)
+                self._rows += piece.height
+                self._sent += 1
+        except Stopped:
+            self._left = True  # what was begun may be written or not; the mark tells
+        return not self._left
 
     def state(self) -> Mapping[str, Any]:
         """Where it writes, how much it has written, and what it waits for and for how long."""
@@ -122,35 +95,8 @@ class KafkaSink:
 
     def close(self) -> None:
         """Ends it; what a transaction has begun and not committed is undone."""
-        if self._transactions is not None and not self._left:
-            self._hand(self._transactions.close)
-        self._hand.end(_GRACE_S)
-
-
-class _Hand:
-    """A thread that makes calls one after the other, and that nobody has to wait for."""
-
-    def __init__(self, name: str) -> None:
-        self._calls: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
-
-    def __call__(self, call: Callable[[], Any]) -> "Future[Any]":
-        future: Future[Any] = Future()
-        self._calls.put((call, future))
-        return future
-
-    def _work(self) -> None:
-        while (work := self._calls.get()) is not None:
-            call, future = work
-            try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 -- it is raised where the result is asked for
-                future.set_exception(error)
-
-    def end(self, seconds: float) -> None:
-        self._calls.put(None)
-        self._thread.join(seconds)
+        if self._transactions is not None:
+            self._transactions.close()
 
 
 def _address(name: str, settings: OutputSettings) -> Address:

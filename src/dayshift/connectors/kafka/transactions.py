@@ -1,7 +1,7 @@
 """Transactions of one output: rows and mark, both or neither, whatever happens to the brokers meanwhile.
 
-librdkafka tells three kinds of failure apart, and each has one answer: what is retriable is asked again; what needs an
-abort is aborted and done again from its beginning; anything else ends the producer. Then a new one begins, which undoes
+librdkafka tells three kinds of failure apart, and each has one answer: what is retriable is asked again (but the noting
+of the mark, see `_put_down`); what needs an abort is aborted and done again from its beginning; anything else ends the producer. Then a new one begins, which undoes
 or completes what the old one had begun, and the mark tells which. A producer is turned away as fenced both when another
 process has taken over and when a transaction took longer than the brokers allow; whose token stands beside the mark
 tells which of the two it was.
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dayshift.connectors.kafka.client import Address, Link
+from dayshift.connectors.kafka.hand import Hand, Left
 from dayshift.connectors.kafka.marks import Keeper, Note
 from dayshift.connectors.kafka.topics import partitions_of
 from dayshift.connectors.live import Mark
@@ -21,7 +22,7 @@ from dayshift.diagnostics import DayshiftError, Refused
 
 Answer = TypeVar("Answer")
 Row = tuple[bytes, bytes | None]
-ASK_S = 1.0
+ASK_S, LOST_S = 1.0, 5.0
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 ATTEMPTS_TO_OPEN = 5
 PORTION_BYTES, PORTION_ROWS = 64 << 20, 200_000
@@ -37,6 +38,11 @@ _OWN: Mapping[str, Any] = {
     "queue.buffering.max.messages": 1_000_000,
     "queue.buffering.max.kbytes": 262_144,
 }
+
+
+def _is_retriable(error: Any) -> bool:
+    """Whether librdkafka says that the same call may be made again."""
+    return bool(error.args[0].retriable())
 
 
 class Stopped(Exception):
@@ -60,6 +66,7 @@ class Transactions:
         self._note = Note(None, self._token)
         self._link: Link | None = None
         self._undelivered: Any = None
+        self._hand = Hand(name)
         self.stopped: Callable[[], bool] = lambda: False
         self.waits_since: float | None = None
         self.waits_for = ""
@@ -131,9 +138,19 @@ class Transactions:
         client.begin_transaction()
         if rows:
             self._produce(client, rows, note)
-        offsets, group = self._keeper.offsets(note), self._keeper.group
-        self._patiently(lambda seconds: client.send_offsets_to_transaction(offsets, group, seconds))
+        self._put_down(client, note)
         self._patiently(client.commit_transaction)
+
+    def _put_down(self, client: Any, note: Note) -> None:
+        """Makes the mark a part of the transaction. A call that failed is not made again, whatever it says of itself: in
+        librdkafka the second one may wait for the first one's broker for ever."""
+        from confluent_kafka import KafkaError, KafkaException
+
+        offsets, group = self._keeper.offsets(note), self._keeper.group
+        try:
+            self._hand(lambda: client.send_offsets_to_transaction(offsets, group, ASK_S), LOST_S, self.stopped)
+        except Left:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
 
     def _produce(self, client: Any, rows: Sequence[Row], note: Note) -> None:
         """Hands the rows to librdkafka, at most so many at a time that its queue has room; the last one bears the mark."""
@@ -152,15 +169,15 @@ class Transactions:
         while client.flush(ASK_S) and self._undelivered is None:
             self._waits(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
 
-    def _patiently(self, call: Callable[[float], Answer]) -> Answer:
-        """The answer to a call that may be made again while it says that it is retriable."""
+    def _patiently(self, call: Callable[[float], Answer], again: Callable[[Any], bool] = _is_retriable) -> Answer:
+        """The answer to a call that is made again while its failures say that it may."""
         from confluent_kafka import KafkaException
 
         while True:
             try:
                 answer = call(ASK_S)
             except KafkaException as error:
-                if not error.args[0].retriable():
+                if not again(error):
                     raise
                 self._waits(error)
             else:
@@ -206,14 +223,14 @@ class Transactions:
         """A new producer in place of one that cannot go on; whether the old one's last transaction was committed."""
         told = self._mine(error)
         self._begin(lambda link, ask: self._patiently(ask))
-        told = self._patiently(self._keeper.read)
+        told = self._patiently(self._keeper.read, self._keeper.link.is_transient)
         if told is not None and told.by != self._token:
             raise self._fenced(error)
         return told is not None and told.mark == note.mark and told.number == note.number
 
     def _mine(self, error: Any) -> Note | None:
         """The note as it stands, when no other process has taken over."""
-        told = self._patiently(self._keeper.read)
+        told = self._patiently(self._keeper.read, self._keeper.link.is_transient)
         if told is not None and told.by != self._token:
             raise self._fenced(error)
         return told
@@ -254,6 +271,7 @@ class Transactions:
 
     def close(self) -> None:
         """Ends the producer; a transaction that is open is undone by the brokers."""
+        self._hand.end()
         self._keeper.link.client.close()
 
 
