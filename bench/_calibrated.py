@@ -30,11 +30,12 @@ def tables(found: list[Found]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def write(page: Path, text: str) -> None:
+def write(page: Path, text: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Put the tables between the page's two marks."""
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    begin, end = marks
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    _, after = rest.split(end)
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

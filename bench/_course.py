@@ -245,9 +245,9 @@ def head() -> None:
     )
 
 
-def plain(stages: Sequence[Stage]) -> list[dict[str, float]]:
+def plain(stages: Sequence[Stage]) -> list[dict[str, float | bool]]:
     """For JSON."""
-    return [{name: round(value, 3) for name, value in asdict(stage).items()} for stage in stages]
+    return [{**{k: round(v, 3) for k, v in asdict(stage).items()}, "sustained": stage.sustained} for stage in stages]
 
 
 __all__ = ["Course", "Stage", "climb", "head", "plain", "show", "sustained"]

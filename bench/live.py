@@ -4,6 +4,7 @@
     python bench/live.py --parts kernel path rivals recovery --seconds 10 --keys 1000000
 
 - kernel: twelve features of the card payments, one event a call and a hundred; pure Python and River in the same run;
+- floor: what an answer cannot be faster than: the disk, the broker, the trees, each alone;
 - path: Kafka, decoding, contract, features, gradient boosting, Kafka and lake: latency from the event's sending to its
   prediction's arrival at a consumer of committed messages, at rising rates, until the lag grows; where the time goes;
 - rivals: the features alone (no model) by Dayshift, Quix Streams and Python dictionaries, each on a topic of its own on the
@@ -17,6 +18,7 @@ Needs Java and Maven or Kafka's jars, `transactions.parquet`, and makes an envir
 """
 
 import argparse
+import datetime as dt
 import json
 import os
 import subprocess
@@ -31,16 +33,21 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 import _cases  # noqa: E402
+import _floor  # noqa: E402
 import _payments  # noqa: E402
 import _venv  # noqa: E402
 import kernel  # noqa: E402
+from _calibrated import write  # noqa: E402
 from _chaos import Life  # noqa: E402
 from _course import Course, climb, head, plain, show, sustained  # noqa: E402
+from _live_tables import BEGIN, END, tables  # noqa: E402
 
 from dayshift.kernel.plan import compile_plan  # noqa: E402
+from dayshift.runtimes.project import open_project  # noqa: E402
 from tests.brokers import Cluster, kafka  # noqa: E402
 
-PARTS = ("kernel", "path", "rivals", "recovery")
+PAGE = ROOT / "docs" / "concepts" / "live-speed.md"
+PARTS = ("kernel", "floor", "path", "rivals", "recovery")
 WARM_DAYS = 38
 STEPS = (0.05, 0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 FEWER = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -64,8 +71,15 @@ def main() -> None:
     parser.add_argument("--warm", type=int, help="events that fill the windows; those of 38 days when absent")
     parser.add_argument("--copies", type=int, default=3, help="how often the half year of payments is sent on end")
     parser.add_argument("--repeat", type=int, default=5, help="of the kernel's timings")
+    parser.add_argument(
+        "--results", type=Path, help="a JSON file: parts that are not run are taken from it, the others kept there"
+    )
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
     given = parser.parse_args()
-    found: dict[str, Any] = {"bench": "live", "machine": machine()}
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    found: dict[str, Any] = {"machine": machine(), "date": today}
+    if given.results and given.results.exists():
+        found = {**json.loads(given.results.read_text()), **found}
     if "kernel" in given.parts:
         found["kernel"] = kernel_alone(given.repeat)
     with tempfile.TemporaryDirectory(prefix="bench-live-") as name:
@@ -74,6 +88,10 @@ def main() -> None:
             if part != "kernel":
                 with kafka() as cluster:
                     found[part] = getattr(bench, part)(cluster)
+                if given.results:
+                    given.results.write_text(json.dumps(found, indent=1))
+    if given.write:
+        write(PAGE, tables(found), (BEGIN, END))
     print(json.dumps({**summary(found), **found}))
 
 
@@ -86,7 +104,7 @@ def machine() -> dict[str, Any]:
 
 def summary(found: dict[str, Any]) -> dict[str, Any]:
     """The figures of the last line."""
-    alone, path, rivals, back = (found.get(part, {}) for part in PARTS)
+    alone, _, path, rivals, back = (found.get(part, {}) for part in PARTS)
     ours, quix = (rivals.get(name, {}).get("sustained_events_s") for name in ("dayshift-features", "quix"))
     half = path.get("half", {})
     return {
@@ -134,6 +152,13 @@ class Bench:
         day = frame["at"].dt.date()
         warm = int((day < day[0] + _payments.days(WARM_DAYS)).sum())
         self.warm = given.warm or warm
+
+    def floor(self, cluster: Cluster) -> dict[str, Any]:
+        """What has to happen, alone."""
+        trained = open_project(self.payments.registry.parent)
+        found = _floor.measure(cluster, self.stream, trained, self.folder)
+        print("\nthe floor: " + ", ".join(f"{name} {value}" for name, value in found.items()))
+        return found
 
     def path(self, cluster: Cluster) -> dict[str, Any]:
         """With a model: the rates, half of saturation, and where the time goes."""

@@ -58,7 +58,9 @@ _PLAIN: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "no
 
 def command() -> Any:
     """The whole command line, ready to parse."""
-    app = typer.Typer(help="One prediction pipeline, defined once in Python, run every night or live, on one machine.", **_PLAIN)
+    app = typer.Typer(
+        help="One prediction pipeline, defined once in Python, run every night or live, on one machine.", **_PLAIN
+    )
     for name, function, summary in _COMMANDS:
         app.command(name, short_help=summary)(function)
         if name == "status":

@@ -24,12 +24,15 @@ def values_of(frame: pl.DataFrame) -> list[bytes]:
     >>> values_of(pl.DataFrame({"p": [float("inf"), -0.0, None]}))
     [b'{"p":"Infinity"}', b'{"p":-0.0}', b'{"p":null}']
     """
-    shown = _shown(frame)
-    if not shown.width or not shown.height:
+    names = [name for name in frame.columns if not name.startswith("_") or name in PLACES]
+    if not names or not frame.height:
         return [b"{}"] * frame.height
-    if not _is_finite(shown):
-        return [json.dumps(_worded(row), ensure_ascii=False, separators=(",", ":")).encode() for row in _rows(shown)]
-    return _encoded(shown)
+    columns = [_plain(name, frame.schema[name]).alias(PLACES.get(name, name)) for name in names]
+    found = frame.select(_json(columns), _finite(frame, names).alias("finite"))
+    if found["finite"][0] and _nested_finite(frame, names):
+        return found["json"].to_list()
+    rows = _rows(frame.select(columns))
+    return [json.dumps(_worded(row), ensure_ascii=False, separators=(",", ":")).encode() for row in rows]
 
 
 def keys_of(frame: pl.DataFrame, names: Sequence[str]) -> list[bytes | None]:
@@ -49,11 +52,6 @@ def keys_of(frame: pl.DataFrame, names: Sequence[str]) -> list[bytes | None]:
     return [b"[" + b",".join(row) + b"]" for row in zip(*parts, strict=True)]
 
 
-def _shown(frame: pl.DataFrame) -> pl.DataFrame:
-    names = [name for name in frame.columns if not name.startswith("_") or name in PLACES]
-    return frame.select(_plain(name, frame.schema[name]).alias(PLACES.get(name, name)) for name in names)
-
-
 def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
     column = pl.col(name)
     if isinstance(dtype, pl.Datetime):
@@ -64,18 +62,23 @@ def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
     return column
 
 
+def _json(columns: Sequence[pl.Expr]) -> pl.Expr:
+    return pl.struct(columns).struct.json_encode().cast(pl.Binary).alias("json")
+
+
 def _encoded(frame: pl.DataFrame) -> list[bytes]:
-    texts = frame.select(pl.struct(pl.all()).struct.json_encode().cast(pl.Binary).alias("json"))
-    return texts["json"].to_list()
+    return frame.select(_json([pl.all()]))["json"].to_list()
 
 
-def _is_finite(frame: pl.DataFrame) -> bool:
-    """Whether Polars writes every number as it is; what is nested it might write as null, so nested floats are looked at
-    one by one."""
-    plain = [name for name, dtype in frame.schema.items() if dtype.is_float()]
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested() and "Float" in str(dtype)]
-    if plain and not frame.select(pl.all_horizontal(pl.col(plain).is_finite().all())).item():
-        return False
+def _finite(frame: pl.DataFrame, names: Sequence[str]) -> pl.Expr:
+    """Whether Polars writes every float as it is."""
+    floats = [name for name in names if frame.schema[name].is_float()]
+    return pl.all_horizontal(pl.col(floats).is_finite().all()) if floats else pl.lit(True)
+
+
+def _nested_finite(frame: pl.DataFrame, names: Sequence[str]) -> bool:
+    """The same of floats within lists and structs, looked at one by one."""
+    nested = [name for name in names if frame.schema[name].is_nested() and "Float" in str(frame.schema[name])]
     return all(_all_finite(value) for name in nested for value in frame[name].to_list())
 
 

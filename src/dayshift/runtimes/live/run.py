@@ -37,6 +37,8 @@ VERB = "live"
 WAITING_BATCHES = 4
 """So many micro-batches may be answered and not yet in the journal."""
 WAITING_LOADS = 2
+UPKEEP_SHARE = 10
+"""Upkeep rests so many times as long as it took."""
 END_SECONDS = 9.0
 """A clean stop is over by then: what is not in the lake is in the journal."""
 OUTPUT_SECONDS = 2.0
@@ -74,10 +76,11 @@ class Given:
 
 @dataclass
 class Stop:
-    """Asked to stop, by whom, and since when."""
+    """Asked to stop, by whom, and since when. Until it is `taking` events, nothing needs an end in order."""
 
     why: str | None = None
     since: float = 0.0
+    taking: bool = False
     wake: Callable[[], None] = field(default=lambda: None)
 
     def ask(self, why: str) -> None:
@@ -164,7 +167,12 @@ def _run(
     try:
         live.open(begun.state, told)
         with live.status(began):
-            live.loop.run(stop.asked, until_caught_up)
+            try:
+                live.loop.run(stop.asked, until_caught_up)
+            except BaseException:
+                with suppress(Exception):  # what could be taken is kept; the error that ended it is told
+                    live.finish()
+                raise
             live.finish()
     finally:
         live.close()
@@ -190,6 +198,7 @@ class _Live:
         self._output_work: Worker[Answered | Roll] = Worker("output", self._done, WAITING_BATCHES)
         self._rhythm = _rhythm(settings)
         self._finished = False
+        self._kept_up = 0.0
 
     def open(self, state: bytes | None, told: Callable[[str], None]) -> None:
         """Opens everything, the taps last: once they are open events come."""
@@ -204,7 +213,7 @@ class _Live:
             put=self._output_work.put, upkeep=self._ask_upkeep, check=self._check, now=self._now, rhythm=self._rhythm,
         )  # fmt: skip
         self.loop = Loop(parts, project.lake.last_load + 1)
-        self._stop.wake = self.loop.wake.set
+        self._stop.wake, self._stop.taking = self.loop.wake.set, True
         known = starting.known_of(project)
         for tap in self._taps:
             tap.open({name: known[name] for name in tap.sources}, self.loop.wake.set)
@@ -231,7 +240,9 @@ class _Live:
 
     def _ask_upkeep(self) -> None:
         self._retraining.look(self._now())
-        if self._lake_work.idle:  # a lake that is behind has no time for it
+        rested = time.monotonic() - self._kept_up > UPKEEP_SHARE * self._keeper.kept.upkeep_s
+        if self._lake_work.idle and rested:  # a lake that is behind has no time for it
+            self._kept_up = time.monotonic()
             self._lake_work.put(Upkeep())
 
     @contextmanager

@@ -132,23 +132,46 @@ def catch_up(project: Project, outputs: list[Output], stopped: Callable[[], bool
 
 def _lacking(project: Project, content: str, mark: Mark) -> Iterator[pl.DataFrame]:
     """The rows behind a mark in the order of the log, in pieces that end where a place ends."""
-    if content == "quarantine":
-        rows = project.lake.quarantine().drop("state").collect()
-        rows = rows.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(LOAD).alias(POSITION))
-    else:
-        table = project.predictions if content == "predictions" else project.features
-        if not table.exists:
-            return
-        later = table.scan().filter(pl.col(LOAD) >= mark.load)
-        rows = (later.filter(pl.col("_policy") == "as_known") if content == "features" else later).collect()
-        rows = rows.sort(LOAD, POSITION, maintain_order=True)
     behind = (pl.col(LOAD) > mark.load) | ((pl.col(LOAD) == mark.load) & (pl.col(POSITION) > mark.position))
+    rows = _content(project, content)
+    if rows is None:
+        return
     rows = rows.filter(behind)
-    starts = rows.select((pl.struct(LOAD, POSITION) != pl.struct(LOAD, POSITION).shift()).fill_null(True)).to_series()
-    edges, at = [0], starts.arg_true()
-    for place in at:
-        if place - edges[-1] >= AT_ONCE:
-            edges.append(place)
+    counts = rows.group_by(LOAD).len().sort(LOAD).collect()
+    for low, high in _stretches(counts):
+        part = rows.filter(pl.col(LOAD).is_between(low, high)).collect().sort(LOAD, POSITION, maintain_order=True)
+        yield from _pieces(part)
+
+
+def _content(project: Project, content: str) -> pl.LazyFrame | None:
+    """What an output of this content should hold; None when nothing was ever written. Held rows are numbered in their load."""
+    if content == "quarantine":
+        number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(LOAD)
+        return project.lake.quarantine().drop("state").with_columns(number.alias(POSITION))
+    table = project.predictions if content == "predictions" else project.features
+    if not table.exists:
+        return None
+    return table.scan().filter(pl.col("_policy") == "as_known") if content == "features" else table.scan()
+
+
+def _stretches(counts: pl.DataFrame) -> Iterator[tuple[int, int]]:
+    """First and last load of stretches of about `AT_ONCE` rows."""
+    first, rows = None, 0
+    for load, count in counts.iter_rows():
+        first, rows = load if first is None else first, rows + count
+        if rows >= AT_ONCE:
+            yield first, load
+            first, rows = None, 0
+    if first is not None:
+        yield first, load
+
+
+def _pieces(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    places = rows.select(pl.struct(LOAD, POSITION)).to_series()
+    edges = [0]
+    for start in (places != places.shift()).fill_null(True).arg_true():
+        if start - edges[-1] >= AT_ONCE:
+            edges.append(start)
     for start, end in zip(edges, [*edges[1:], rows.height], strict=True):
         if end > start:
             yield rows.slice(start, end - start)
