@@ -241,7 +241,7 @@ def _doing(life: Life) -> str:
         return "starting"
     taps = now.get("taps", {}).values()
     if any(tap.get("waiting") for tap in taps):
-        return "waiting for the broker"
+        return "waiting for Kafka"
     return "at the end" if all(tap.get("lag") == 0 for tap in taps) else "taking"
 
 

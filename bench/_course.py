@@ -247,7 +247,9 @@ def head() -> None:
 
 def plain(stages: Sequence[Stage]) -> list[dict[str, float | bool]]:
     """For JSON."""
-    return [{**{k: round(v, 3) for k, v in asdict(stage).items()}, "sustained": stage.sustained} for stage in stages]
+    return [
+        {**{k: round(v, 3) for k, v in asdict(stage).items()}, "sustained": bool(stage.sustained)} for stage in stages
+    ]
 
 
 __all__ = ["Course", "Stage", "climb", "head", "plain", "show", "sustained"]

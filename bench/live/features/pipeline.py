@@ -15,5 +15,10 @@ terminal = payments.by("terminal").over(*widths, closed="right", delay="7d")
 pipeline = ds.Pipeline(
     "card-windows",
     predict=payments,
-    features=[customer.count(), customer.mean("amount"), terminal.count(), terminal.mean("fraud")],
+    features=[
+        customer.count().alias("customer_count"),
+        customer.mean("amount").alias("customer_mean"),
+        terminal.count().alias("terminal_count"),
+        terminal.mean("fraud").alias("terminal_risk"),
+    ],
 )

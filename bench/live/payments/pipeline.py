@@ -18,7 +18,12 @@ terminal = payments.by("terminal").over(*widths, closed="right", delay="7d")
 pipeline = ds.Pipeline(
     "card-fraud",
     predict=payments,
-    features=[customer.count(), customer.mean("amount"), terminal.count(), terminal.mean("fraud")],
+    features=[
+        customer.count().alias("customer_count"),
+        customer.mean("amount").alias("customer_mean"),
+        terminal.count().alias("terminal_count"),
+        terminal.mean("fraud").alias("terminal_risk"),
+    ],
     label=ds.Label(payments, pl.col("fraud"), within="0s"),
     model=HistGradientBoostingClassifier(max_iter=80, learning_rate=0.1),
     metric="average_precision",
