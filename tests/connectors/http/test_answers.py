@@ -79,7 +79,7 @@ def test_requests_side_by_side_get_each_their_own(service: Service, most: int) -
     try:
         with ThreadPoolExecutor(len(bodies)) as pool:
             asked = [pool.submit(service.post, body) for body in bodies]
-            waited(lambda: service.tap.state()["waiting"] == sum(map(len, bodies)))
+            waited(lambda: service.tap.state()["buffered"] == sum(map(len, bodies)))
             service.runtime.taking.set()
             service.runtime.woken.set()
             replies = [one.result() for one in asked]
@@ -105,7 +105,7 @@ def test_what_nobody_can_tell_is_null_not_a_guess() -> None:
             in_background(lambda: service.post({"id": "a"})) as first,
             in_background(lambda: service.post({"id": "b"})) as second,
         ):
-            waited(lambda: service.tap.state()["waiting"] == 2)
+            waited(lambda: service.tap.state()["buffered"] == 2)
             service.runtime.taking.set()
         assert [one[0].body["loaded"] for one in (first, second)] == [None, None]
 

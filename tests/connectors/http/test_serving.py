@@ -46,7 +46,7 @@ def test_two_thousand_small_requests_are_each_answered_and_taken_once() -> None:
         ids = [name for batch in batches for one in batch.arrived for name in one.chunk.frame["id"]]
         assert sorted(ids) == sorted(f"s{sender}-{number}" for sender in range(20) for number in range(100))
         assert len(batches) < 2_000
-        assert service.tap.state() | {"listens": ""} == {"listens": "", "waiting": 0, "unkept": 0, "bytes": 0}
+        assert service.tap.state() | {"listens": ""} == {"listens": "", "buffered": 0, "unkept": 0, "bytes": 0}
 
 
 def test_what_does_not_fit_is_declined_whole_and_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,10 +56,10 @@ def test_what_does_not_fit_is_declined_whole_and_comes_again(monkeypatch: pytest
         service.runtime.taking.clear()
         first = [{"id": "a" * 1_000}, {"id": "b" * 1_000}]
         with in_background(lambda: service.post(first)) as waiting:
-            waited(lambda: service.tap.state()["waiting"] == 2)
+            waited(lambda: service.tap.state()["buffered"] == 2)
             reply = service.post([{"id": "c" * 1_000}])
             assert (reply.status, reply.headers["retry-after"]) == (429, "1")
-            assert service.tap.state()["waiting"] == 2
+            assert service.tap.state()["buffered"] == 2
             service.runtime.taking.set()
         assert waiting[0].body["loaded"] == 2
         assert service.post([{"id": "c" * 1_000}]).status == 200
@@ -93,7 +93,7 @@ def test_at_the_end_whoever_waits_gets_an_answer(monkeypatch: pytest.MonkeyPatch
             waited(lambda: service.tap.state()["unkept"] == 1)
             service.runtime.taking.clear()
             with in_background(lambda: service.post({"id": "waits"})) as untaken:
-                waited(lambda: service.tap.state()["waiting"] == 1)
+                waited(lambda: service.tap.state()["buffered"] == 1)
                 service.tap.close()
         assert [taken[0].status, untaken[0].status] == [503, 503]
         assert "nothing of this request was taken" in untaken[0].body["error"]
@@ -118,7 +118,7 @@ def test_a_request_of_which_a_part_was_taken_is_told_that_nobody_knows(monkeypat
     with served() as service:
         service.runtime.taking.clear()
         with in_background(lambda: service.post([{"id": "a"}, {"id": "b"}])) as reply:
-            waited(lambda: service.tap.state()["waiting"] == 2)
+            waited(lambda: service.tap.state()["buffered"] == 2)
             assert service.tap.take(1) is not None
             service.tap.close()
         assert (reply[0].status, "duplicates" in reply[0].body["hint"]) == (503, True)

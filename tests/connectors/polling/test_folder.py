@@ -159,9 +159,9 @@ def test_a_slow_taker_makes_the_reader_wait(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(_text(0, 200_000))
     before = {thread.name for thread in threading.enumerate()}
     with _opened(tmp_path, chunk_rows=1_000, files="*.csv") as one:
-        while not one.state()["payments"]["waiting"]:
+        while not one.state()["payments"]["buffered"]:
             time.sleep(0.01)
         time.sleep(0.2)
-        assert one.state()["payments"]["waiting"] < 50_000
+        assert one.state()["payments"]["buffered"] < 50_000
         assert not one.caught_up
     assert {thread.name for thread in threading.enumerate()} <= before

@@ -129,7 +129,7 @@ class HttpTap:
         listens = None if self._server is None else self.address
         return {
             "listens": listens,
-            "waiting": self._inbox.records,
+            "buffered": self._inbox.records,
             "unkept": sum(batch.read for batch, _ in list(self._taken)),
             "bytes": self._inbox.bytes,
         }

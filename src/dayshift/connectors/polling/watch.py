@@ -64,7 +64,7 @@ class Watch:
 
     def state(self) -> Mapping[str, Any]:
         """Records that wait, and what is the matter, since when."""
-        told: dict[str, Any] = {"waiting": self.buffer.records, **self._origin.state()}
+        told: dict[str, Any] = {"buffered": self.buffer.records, **self._origin.state()}
         trouble = self._trouble
         if trouble is not None:
             told |= {"error": trouble[0], "since": (EPOCH + dt.timedelta(microseconds=trouble[1])).isoformat()}

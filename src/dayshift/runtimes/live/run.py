@@ -26,6 +26,7 @@ from dayshift.runtimes.live.models import Models
 from dayshift.runtimes.live.output import Answered, Output, Outputs, Roll
 from dayshift.runtimes.live.retraining import Retraining
 from dayshift.runtimes.live.status import StatusFile
+from dayshift.runtimes.live.voice import Voice
 from dayshift.runtimes.live.worker import Worker
 from dayshift.semantics.instants import microseconds
 
@@ -166,7 +167,7 @@ def _run(
     live = _Live(project, now, stop, given)
     try:
         live.open(begun.state, told)
-        with live.status(began):
+        with live.status(began, told):
             try:
                 live.loop.run(stop.asked, until_caught_up)
             except BaseException:
@@ -246,10 +247,17 @@ class _Live:
             self._lake_work.put(Upkeep())
 
     @contextmanager
-    def status(self, began: dt.datetime) -> Iterator[None]:
-        """Keeps the status file."""
+    def status(self, began: dt.datetime, told: Callable[[str], None]) -> Iterator[None]:
+        """Keeps the status file, and says what it waits for."""
         assert self._project.lake.root.path is not None
-        file = StatusFile(self._project.lake.root.path, lambda: self._state(began))
+        voice = Voice(told)
+
+        def read() -> dict[str, Any]:
+            found = self._state(began)
+            voice.hear({**found["taps"], **found["outputs"]})
+            return found
+
+        file = StatusFile(self._project.lake.root.path, read)
         file.begin()
         try:
             yield
