@@ -1,5 +1,6 @@
 """The short form of `make bench NAME=equality`: live through kills and a restart of the broker, against nightly and reference."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -7,12 +8,48 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from tests import services
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = ("--cases", "flights", "--events", "30000", "--kills", "6", "--restarts", "1", "--sample", "50")
+
+
+def _compare(found: pl.DataFrame, expected: pl.DataFrame) -> Any:
+    """The benchmark's own comparison, by its column `x`."""
+    specification = importlib.util.spec_from_file_location("_compare", ROOT / "bench" / "_compare.py")
+    assert specification
+    assert specification.loader
+    module = importlib.util.module_from_spec(specification)
+    sys.modules["_compare"] = module  # dataclasses look their module up
+    specification.loader.exec_module(module)
+    return module.compare(found, expected, ["id"], ["x"])
+
+
+EXPECTED = pl.DataFrame({"id": [1, 2, 3], "x": [0.1, None, -0.0]})
+
+
+@pytest.mark.parametrize(
+    ("found", "counted"),
+    [
+        ([(1, 0.1), (2, None), (3, -0.0)], (0, 0, 0, 0)),
+        ([(1, 0.1 + 2**-56), (2, None), (3, -0.0)], (1, 0, 0, 0)),
+        ([(1, 0.1), (2, 0.0), (3, -0.0)], (1, 0, 0, 0)),
+        ([(1, 0.1), (2, None), (3, 0.0)], (1, 0, 0, 0)),
+        ([(1, 0.1), (3, -0.0)], (0, 1, 0, 0)),
+        ([(1, 0.1), (2, None), (3, -0.0), (3, -0.0)], (0, 0, 1, 0)),
+        ([(1, 0.1), (2, None), (3, -0.0), (4, 1.0)], (0, 0, 0, 1)),
+    ],
+    ids=["same", "one bit", "null and zero", "signed zero", "lost", "twice", "nobody asked"],
+)
+def test_the_comparison_sees_every_fault(
+    found: list[tuple[int, float | None]], counted: tuple[int, int, int, int]
+) -> None:
+    """A proof of zero differences is worth what its comparison would have found: each planted fault is counted, as what it is."""
+    count = _compare(pl.DataFrame(found, schema=EXPECTED.schema, orient="row"), EXPECTED)
+    assert (count.differing, count.lost, count.doubled, count.unasked) == counted
 
 
 @pytest.fixture(scope="module")
