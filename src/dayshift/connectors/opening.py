@@ -90,7 +90,7 @@ def open_taps(pipeline: Pipeline, settings: Settings, root: Path, clock_us: Call
         DefinitionError: DS365, a source has no section; DS308, DS312, DS333, DS341, a section that cannot be.
         NotReady: DS310, an extra is not installed; DS113, DS313, an environment variable is not set.
     """
-    given = {source.name: _section(source, settings.sources) for source in pipeline.sources}
+    given = {source.name: section_of(source, settings.sources) for source in pipeline.sources}
     polled = [source for source in pipeline.sources if not given[source.name].http and not given[source.name].topic]
     sent = [name for name, one in given.items() if one.http]
     topics = [(name, one) for name, one in given.items() if one.topic]
@@ -129,7 +129,12 @@ def _whence(given: SourceSettings) -> str:
     return "files" if given.files else "a database"
 
 
-def _section(source: Source, sections: Mapping[str, SourceSettings]) -> SourceSettings:
+def section_of(source: Source, sections: Mapping[str, SourceSettings]) -> SourceSettings:
+    """The source's section of dayshift.toml.
+
+    Raises:
+        DefinitionError: DS365, it has none.
+    """
     if source.name not in sections:
         near = nearest(source.name, sections)
         raise DefinitionError(

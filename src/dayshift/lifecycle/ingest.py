@@ -19,10 +19,12 @@ from pathlib import Path
 import polars as pl
 
 from dayshift.connectors import Origin, Reader, ReadPlan, open_source
+from dayshift.connectors.live import Known
+from dayshift.connectors.opening import section_of
 from dayshift.connectors.sql import not_after
 from dayshift.definition import Pipeline, Source, format_duration, parse_duration
 from dayshift.definition.settings import Settings, SourceSettings
-from dayshift.diagnostics import DefinitionError, Problem, Refused, nearest
+from dayshift.diagnostics import Problem, Refused
 from dayshift.lake import Lake, LoadRecord
 from dayshift.lake import Origin as LakeOrigin
 from dayshift.lifecycle.door.intake import Intake
@@ -161,31 +163,23 @@ def _planned(pipeline: Pipeline, settings: Settings, lake: Lake, root: Path) -> 
     loads = lake.loads().sort("load")
     parts = []
     for source in pipeline.sources:
-        if source.name not in settings.sources:
-            near = nearest(source.name, settings.sources)
-            raise DefinitionError(
-                "DS365",
-                f"source '{source.name}' has no section in dayshift.toml",
-                place=source.place,
-                facts=((f"there is [sources.{near}]",) if near else ()),
-                hint=f'[sources.{source.name}]\nfiles = "data/{source.name}/*.csv"',
-            )
-        given = settings.sources[source.name]
-        mine = loads.filter(pl.col("source") == source.name)
-        manifest = manifest_of(mine)
-        cursors = mine["cursor"].drop_nulls()
+        given = section_of(source, settings.sources)
+        known = known_of(loads, source.name)
         reader = open_source(source, given, settings.ingest, root)
-        parts.append(_Part(source, given, reader, reader.plan(manifest, cursors[-1] if len(cursors) else None)))
+        parts.append(_Part(source, given, reader, reader.plan(known.manifest, known.cursor)))
     return parts
 
 
-def manifest_of(loads: pl.DataFrame) -> list[Origin]:
-    """The origins of these loads; a lake of before they had stamps has null there."""
-    return [
+def known_of(loads: pl.DataFrame, source: str) -> Known:
+    """How far a source has been taken, by these loads in their order; a lake of before they had stamps has null there."""
+    mine = loads.filter(pl.col("source") == source)
+    manifest = tuple(
         Origin(**origin, stamp=stamp)
-        for origins, stamps in zip(loads["origins"], loads["stamps"], strict=True)
+        for origins, stamps in zip(mine["origins"], mine["stamps"], strict=True)
         for origin, stamp in zip(origins, [0] * len(origins) if stamps is None else stamps, strict=True)
-    ]
+    )
+    cursors = mine["cursor"].drop_nulls()
+    return Known(manifest, cursors[-1] if len(cursors) else None)
 
 
 def _read(part: _Part, intake: Intake, now: dt.datetime, progress: Progress) -> SourceReport:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dayshift.connectors.live import Known, Mark
-from dayshift.diagnostics import DefinitionError, NotReady, nearest
+from dayshift.connectors.opening import section_of
+from dayshift.diagnostics import NotReady
 from dayshift.engines.contract import LOAD, POSITION
+from dayshift.lifecycle import ingest
 from dayshift.lifecycle.contract import KEY_HASH
 from dayshift.lifecycle.door.live import LiveDoor
 from dayshift.lifecycle.door.passing import LiveSource
 from dayshift.lifecycle.features import current_state, update_features
-from dayshift.lifecycle.ingest import manifest_of
 from dayshift.lifecycle.predictions import update_predictions
 from dayshift.lifecycle.settle import settle
 from dayshift.runtimes.live.log import LiveLog
@@ -67,12 +68,7 @@ def bring_up(project: Project, now: dt.datetime) -> Begun:
 def known_of(project: Project) -> dict[str, Known]:
     """How far each source has been taken, by the loads of the lake."""
     loads = project.lake.loads().sort("load")
-    found = {}
-    for source in project.pipeline.sources:
-        mine = loads.filter(pl.col("source") == source.name)
-        cursors = mine["cursor"].drop_nulls()
-        found[source.name] = Known(tuple(manifest_of(mine)), cursors[-1] if len(cursors) else None)
-    return found
+    return {source.name: ingest.known_of(loads, source.name) for source in project.pipeline.sources}
 
 
 def door_of(project: Project, lake: Lake, log: LiveLog) -> LiveDoor:
@@ -86,16 +82,7 @@ def door_of(project: Project, lake: Lake, log: LiveLog) -> LiveDoor:
 
 
 def _source(project: Project, lake: Lake, log: LiveLog, source: Source) -> LiveSource:
-    settings = project.settings.sources.get(source.name)
-    if settings is None:
-        near = nearest(source.name, project.settings.sources)
-        raise DefinitionError(
-            "DS365",
-            f"source '{source.name}' has no section in dayshift.toml",
-            place=source.place,
-            facts=((f"there is [sources.{near}]",) if near else ()),
-            hint=f"[sources.{source.name}]\nhttp = true",
-        )
+    settings = section_of(source, project.settings.sources)
     held = lake.quarantine().filter(pl.col("source") == source.name).select("raw").collect()["raw"]
     made = LiveSource(source, settings, lake.bits(source.name), _lookup(log, source.name), held.to_list())
     if lake.has_events(source.name):
