@@ -86,10 +86,10 @@ class History:
 
     def __init__(self, pipeline: Pipeline, log: Log, *, threads: int | None = None) -> None:
         label = require(pipeline)
-        self.pipeline, self.log = pipeline, log
+        self.pipeline, self.log, self._threads = pipeline, log, threads
+        self._asof: Asof | None = None
         self.kind = kind_of(pipeline.model)
         self.metric: Metric = metric_for(pipeline.metric or DEFAULT_METRIC[self.kind], self.kind)
-        self.asof = Asof(pipeline, log, threads=threads)
         asked = self.asof.asked
         if not asked.height or self.asof.known_until is None:
             raise _no_questions(pipeline)
@@ -106,6 +106,20 @@ class History:
         self.asof.asked = self.questions
         self.reasons = _reasons(self)
         self.notes = _notes(self)
+
+    @property
+    def asof(self) -> Asof:
+        """What makes features: the events, encoded; read again from the log when it was let go."""
+        if self._asof is None:
+            self._asof = Asof(self.pipeline, self.log, threads=self._threads)
+            if hasattr(self, "questions"):
+                self._asof.asked = self.questions
+        return self._asof
+
+    def let_go(self) -> None:
+        """Give the events' memory back; features that are asked for later read the log anew."""
+        self._asof = None
+        give_back()
 
     def ripe_at(self, label_delay_us: int | None = None) -> Int64:
         """From when each label may be used, in microseconds; sooner for a shorter delay, never before its question."""

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +34,7 @@ from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOpti
 from dayshift.adviser.weeks import Weeks
 from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, mapped, table_of
 from dayshift.definition.metric import Metric, usual_metrics
+from dayshift.engines.local.memory import give_back
 from dayshift.learners.estimator import Model
 from dayshift.lifecycle.evaluate import metric_for
 from dayshift.lifecycle.metrics import DAY_US, Floats
@@ -83,6 +84,11 @@ class Replay:
         self._says: list[str] = []
         self._fits = {"done": 0, "cached": 0, "failed": 0}
         self._cpu_s = 0.0
+        self._awaited: set[Any] = set()
+
+    def only(self, situations: "Iterable[Situation]") -> None:
+        """Say that no others will be asked for: once their tables are made, what makes them is let go."""
+        self._awaited = {_key(each) for each in situations} - self._names.keys()
 
     def _open(self, workers: Workers | None) -> None:
         history = self.history
@@ -337,11 +343,16 @@ class Replay:
 
     def _features(self, situation: "Situation") -> str:
         """The name of their table; they are made at the first use."""
-        key = "none" if situation.freshness == "none" else situation
+        key = _key(situation)
         if key not in self._names:
             name = f"features-{len(self._names)}"
             self._put(name, columns_of(self.history.features(situation)))
             self._names[key] = name
+            give_back()
+            if self._awaited:
+                self._awaited.discard(key)
+                if not self._awaited:
+                    self.history.let_go()
         return self._names[key]
 
     def _columns(self, situation: "Situation") -> Columns:
@@ -379,6 +390,11 @@ def _weighs(estimator: Any) -> bool:
 
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     return bool(has_fit_parameter(last, "sample_weight"))
+
+
+def _key(situation: "Situation") -> Any:
+    """Those without window features are all alike."""
+    return "none" if situation.freshness == "none" else situation
 
 
 def _mean(differences: Floats) -> float | None:

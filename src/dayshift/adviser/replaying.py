@@ -125,6 +125,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
         )
     begun = replay.effort.spent
     ends = [begun + share * max(until - begun, 0.0) for share in SHARES]
+    replay.only(track.situation for track in (*_first(work, asked), *_second(work, asked)))
     request.begins("the pipeline as it is trained, week by week")
     _run(work, _first(work, asked), ends[0])
     work.operated = work.operated or _better_way(work)
