@@ -220,6 +220,19 @@ def test_nonsense_is_asked_wrongly(advised: Path, capsys: pytest.CaptureFixture[
     assert "hint: " in told.err
 
 
+def test_what_if_reads_neither_the_pipeline_nor_what_it_imports(advised: Path) -> None:
+    """The advice and the settings are enough: a pipeline file that cannot be read is not missed, and nothing of Polars,
+    scikit-learn or Numba is loaded, so the answer comes at once."""
+    (advised / "pipeline.py").write_text("this is no Python")
+    program = (
+        "import sys\nfrom dayshift.cli.frame import run\ncode = run(['advise', '--what-if', 'volume=2x'])\n"
+        "print('loaded', code, sorted({'polars', 'sklearn', 'numba', 'lightgbm'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=advised, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "loaded 0 []", done.stderr
+
+
 def test_without_an_advice_there_is_nothing_to_judge_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--what-if before the first advice: the world is not ready, and the command that makes it so."""
     assert run(["advise", "--what-if", "volume=2x"]) == 3

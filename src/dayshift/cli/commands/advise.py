@@ -95,7 +95,8 @@ def _judged_again(folder: Path, text: str) -> Advice:
     from dayshift.definition.settings_file import read_settings
 
     root = folder.resolve()
-    return judge_again(load(root / FOLDER / ADVICE), parse(text), read_settings(root / SETTINGS))
+    settings = read_settings(root / SETTINGS)
+    return judge_again(load(root / FOLDER / ADVICE), parse(text), settings)
 
 
 def _plan(project: Project, seconds: float | None) -> dict[str, object]:
