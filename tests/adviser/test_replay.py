@@ -285,6 +285,26 @@ def test_an_estimator_without_weights_learns_from_rows_drawn_without_regard_to_t
     assert model.estimator.share_ == pytest.approx(history.label.mean(), abs=0.06)
 
 
+def test_the_history_lets_its_events_go_when_the_last_table_stands() -> None:
+    """Not before the last situation that was announced has its table, and then once."""
+
+    class Letting(FakeHistory):
+        gone = 0
+
+        def let_go(self) -> None:
+            self.gone += 1
+
+    history = Letting(LogisticRegression())
+    with replay_of(history) as replay:
+        replay.only([Situation("midnight"), Situation("hour"), Situation("none")])
+        replay.take(Situation("midnight"), [0])
+        replay.take(Situation("none"), [0])
+        assert history.gone == 0
+        replay.take(Situation("hour"), [0])
+        replay.take(Situation("event"), [0])
+        assert history.gone == 1
+
+
 def test_features_of_some_questions_are_those_of_all() -> None:
     """By number, in any order, as a model reads them."""
     history = FakeHistory(LogisticRegression())
