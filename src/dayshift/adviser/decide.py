@@ -116,8 +116,8 @@ def _team(evidence: Advice, by_name: Mapping[str, Part]) -> Factor:
     title, change = "Team and tooling", "the profile in [team], and what stands in the repository"
     team = evidence.team
     if team is None or not team.declared:
-        found = sum(bool(skill.found) for skill in team.skills) if team else 0
-        said = f"no [team] is declared; the repository shows {found} of {len(team.skills) if team else 0} abilities"
+        found = sum(bool(each.found) for each in team.abilities) if team else 0
+        said = f"no [team] is declared; the repository shows {found} of {len(team.abilities) if team else 0} abilities"
         return Factor("team", title, UNDECIDED, said, "declare [team] in dayshift.toml")
     wanted = [part for part in by_name.values() if part.verdict == NEEDED and part.name != LABELS]
     hard = [part.name for part in wanted if part.operable is False]

@@ -345,7 +345,9 @@ def _watched(work: Replayed, made: Advice, request: AdviseRequest) -> Monitoring
     assert made.skill is not None
     declared = request.settings.advise
     prices = watching(request.settings, made)
-    options = MonitoringOptions(made.skill.delta, declared.alarm_budget, declared.detection, *prices)
+    options = MonitoringOptions(
+        made.skill.delta, declared.alarm_budget, declared.detection, *prices, metric=made.skill.metric
+    )
     return monitoring(work.replay.history, work.replay, work.track(), options, work.seeds())
 
 

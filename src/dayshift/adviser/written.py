@@ -17,7 +17,7 @@ from typing import Any
 from dayshift.adviser.evidence import Advice
 from dayshift.diagnostics import NotReady
 
-FORMAT = 1
+FORMAT = 2
 
 
 def to_json(advice: Advice) -> dict[str, Any]:
