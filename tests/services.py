@@ -174,7 +174,9 @@ def main() -> None:
     print(f"PostgreSQL (started by the tests on a free port): {found}")
     print(f"Apache Kafka (started by the tests on free ports): {_found_kafka()}")
     browser = find_chromium()
-    print(f"Chromium (opened by the tests, headless): {f'yes, {browser}' if browser else 'no: apt-get install chromium'}")
+    print(
+        f"Chromium (opened by the tests, headless): {f'yes, {browser}' if browser else 'no: apt-get install chromium'}"
+    )
     print(
         f"large real data: {'yes, ' + str(folder) if folder.exists() else 'no: set DAYSHIFT_SHARED_DATA to its folder'}"
     )

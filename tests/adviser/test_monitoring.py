@@ -128,7 +128,10 @@ def test_what_watching_saves_is_said_in_days_of_what_matters(calm: Monitoring) -
     assert calm.finding.gain is not None
     days = calm.finding.gain.mean / OPTIONS.delta
     assert f"that is worth {days:.3g} [" in calm.finding.title
-    assert "days of 0.01 the metric, the smallest gain that matters; needed from 5 such days a fault on" in calm.finding.title
+    assert (
+        "days of 0.01 the metric, the smallest gain that matters; needed from 5 such days a fault on"
+        in calm.finding.title
+    )
 
 
 def test_day_stamps_cannot_price_live_watching() -> None:

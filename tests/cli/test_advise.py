@@ -330,6 +330,38 @@ def test_an_advice_that_cannot_be_kept_is_told_all_the_same(
     assert "warning: the advice cannot be kept: " in told.err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["advice.json.partial", "advice.html.partial"])
+def test_a_full_disk_loses_neither_the_new_advice_nor_the_old(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """The disk is full when the values, or the page, are written: the advice is told with exit code 0, stderr says what is
+    not kept, what stood there can still be judged again, and nothing half-written stays."""
+    folder = project_in(tmp_path / "full", weeks=4)
+    save(samples.transactions(), folder / "advice" / "advice.json")
+    (folder / "advice" / "advice.html").write_text("the old page")
+    write = Path.write_text
+
+    def full(self: Path, text: str, *args: object, **named: object) -> int:
+        if self.name == first:
+            write(self, text[:100], *args, **named)  # type: ignore[arg-type]
+            raise OSError(28, "No space left on device")
+        return write(self, text, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(Path, "write_text", full)
+    assert run(["advise", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["pipeline"] == "orders"
+    assert (
+        "warning: the advice cannot be kept: [Errno 28] No space left on device; what stood in advice/ before stays"
+        in told.err
+    )
+    assert (folder / "advice" / "advice.html").read_text() == "the old page"
+    assert not list((folder / "advice").glob("*.partial"))
+    assert run(["advise", "--what-if", "volume=2x"]) == 0
+
+
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """An advice that is being computed by two workers, with its lake loaded."""

@@ -56,6 +56,7 @@ class Replay:
         metrics: the user's metric first, then those of `BESIDE`, or the usual ones of a regressor.
         sample: the rows that judge, the same for all tracks.
         daily_metrics: whether values are means over days; False where days hold too little and whole weeks are judged.
+        notes: what went another way than usual, for whoever reads the advice.
         stopped: whether Ctrl-C or `options.stop` ended it; then runs give only what is there.
     """
 
@@ -76,6 +77,7 @@ class Replay:
         counts = any(metric.by is not None for metric in self.metrics)
         self.sample: Sample = self.asked.sample(None if counts else self.asked.others_a_day(self.options.others_a_day))
         self.daily_metrics = self.asked.days_suffice(self.sample)
+        self.notes: list[str] = []
         self._open(workers)
         self._edges = np.searchsorted(self.sample.as_of, weeks.t0 + WEEK_US * np.arange(weeks.count + 1))
         self._done: dict[tuple[Track, int], Outcome] = {}
@@ -96,8 +98,9 @@ class Replay:
             workers = Workers(history.pipeline, self.options.workers)
         columns = len(history.pipeline.columns)
         small = len(history.as_of) * max(columns, 1) <= IN_MEMORY_CELLS
-        self._folder = None if workers is None and small else Path(tempfile.mkdtemp(prefix="dayshift-replay-"))
+        self._folder = None if workers is None and small else self._scratch()
         self._tables: dict[str, Columns] = {}
+        self._held: dict[str, Columns] = {}
         self._names: dict[Any, str] = {}
         folder = str(self._folder) if self._folder else None
         bench = Bench(history.kind, self.metrics, self.daily_metrics, tuple(self.sample.by), folder)
@@ -105,9 +108,10 @@ class Replay:
         self._desk = Desk(history.pipeline.model, bench, self._table)
         cache = self.options.cache
         keys = (cache, Keys(history.pipeline.model, bench, self.sample)) if cache is not None else None
-        self._runner = Runner(self._desk, workers, keys, self.options.stop)
+        able = None if self._folder is None or self._held else workers
+        self._runner = Runner(self._desk, able, keys, self.options.stop)
         self.weighs = _weighs(history.pipeline.model)
-        self._parallel = min(len(workers), os.cpu_count() or 1) if workers is not None else 1
+        self._parallel = 1 if able is None else min(len(able), os.cpu_count() or 1)
         self._close = weakref.finalize(self, _closed, workers, self._folder)
 
     def __enter__(self) -> Self:
@@ -119,6 +123,7 @@ class Replay:
     def close(self) -> None:
         """End the workers and remove the folder; once is enough."""
         self._tables.clear()
+        self._held.clear()
         self._close()
 
     def stopped_now(self) -> bool:
@@ -359,13 +364,38 @@ class Replay:
         return self._table(self._features(situation))
 
     def _table(self, name: str) -> Columns:
+        if name in self._held:
+            return self._held[name]
         return self._tables[name] if self._folder is None else mapped(self._tables, self._folder, name)
 
     def _put(self, name: str, columns: Columns) -> None:
-        if self._folder is not None:
-            columns.save(self._folder / name)
-        else:
+        """A table where workers can read it; where the disk has no room for it it is held here, and nothing more is
+        handed to workers."""
+        if self._folder is None:
             self._tables[name] = columns
+            return
+        try:
+            columns.save(self._folder / name)
+        except OSError as fault:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            if not self._held:
+                self._no_room(fault)
+            self._held[name] = columns
+            self._parallel = 1
+            if hasattr(self, "_runner"):
+                self._runner.alone()
+
+    def _scratch(self) -> Path | None:
+        try:
+            return Path(tempfile.mkdtemp(prefix="dayshift-replay-"))
+        except OSError as fault:
+            self._no_room(fault)
+            return None
+
+    def _no_room(self, fault: OSError) -> None:
+        why = fault.strerror or "no space left on device"
+        where = f"{tempfile.gettempdir()} cannot hold what workers read ({why}; TMPDIR names another folder)"
+        self.notes.append(f"fitted in one process, which takes longer: {where}")
 
     @contextlib.contextmanager
     def until_stopped(self) -> Iterator[None]:

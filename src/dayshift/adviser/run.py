@@ -138,9 +138,16 @@ def _replayed(
         )
         replay = held.enter_context(Replay(history, weeks, options=options, workers=pool))
         made = replayed(history, replay, made, request, request.limit_s - reserved)
+        made = replace(made, notes=(*made.notes, *replay.notes, *_not_kept(options.cache)))
         if replay.stopped:
             made = replace(made, complete=False, unfinished=_missing(made, request))
         return made, _last_model(replay) if GROWTH in request.questions and made.skill else None
+
+
+def _not_kept(cache: Cache | None) -> tuple[str, ...]:
+    if cache is None or cache.fault is None:
+        return ()
+    return (f"what was replayed could not all be kept ({cache.fault}), so the next run computes it again",)
 
 
 def _missing(made: Advice, request: AdviseRequest) -> tuple[str, ...]:

@@ -137,7 +137,10 @@ def monitoring_part(monitoring: Monitoring | None, unit: Yardstick) -> list[Html
             "The days by month, and how this was computed",
             MONITORING_HOW,
             _by_month(monitoring),
-            findings_table([monitoring.finding], f"The numbers behind it: loss of {unit.metric} a day × the days that the mean fault is found sooner"),
+            findings_table(
+                [monitoring.finding],
+                f"The numbers behind it: loss of {unit.metric} a day × the days that the mean fault is found sooner",
+            ),
         ),
     ]
 
@@ -385,7 +388,8 @@ def growth_part(growth: Growth | None, volume: Volume | None) -> list[Html | str
     caption = "Each day and the mean over seven days; two forecasts with 90 % bands; what one machine carries is dashed, or written where it lies far above"
     return [
         paragraph(
-            " ".join(part for part in (trend, _left_out(growth, volume), sentence(growth.spark_evidence)) if part), "meaning"
+            " ".join(part for part in (trend, _left_out(growth, volume), sentence(growth.spark_evidence)) if part),
+            "meaning",
         ),
         Html(f"<p>A second machine (Spark): {verdict(growth.spark_verdict).text}</p>")
         if growth.spark_verdict

@@ -65,7 +65,7 @@ def advise(
         page = _keep(project, advice)
     except OSError as fault:  # an advice took its time: it is told even where it cannot be kept
         page = None
-        talk(f"warning: the advice cannot be kept: {fault}")
+        talk(f"warning: the advice cannot be kept: {fault}; what stood in {FOLDER}/ before stays")
     _tell(advice, page, as_json=as_json)
     return 1 if advice.stopped_by else 0
 
