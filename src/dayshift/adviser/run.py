@@ -173,5 +173,5 @@ def _grown(history: History, made: Advice, request: AdviseRequest, model: Model 
     if GROWTH not in request.questions or made.volume is None:
         return made
     request.begins("what this machine can do")
-    rates = capacity.capacity(history.pipeline, history.log, model)
+    rates = capacity.capacity(history.pipeline, history.whole, model)
     return replace(made, growth=growth.growth(made.volume, rates, request.settings.advise, request.now_us))

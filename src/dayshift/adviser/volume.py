@@ -144,7 +144,7 @@ def _daily(times: Int64) -> tuple[tuple[int, int], ...]:
 
 def loads_of(history: Any, sources: Mapping[str, tuple[Int64, Int64]]) -> dict[str, Int64]:
     """The load that brought each event of the sources whose arrival is not recorded, where the history has a log."""
-    pipeline, log = getattr(history, "pipeline", None), getattr(history, "log", None)
+    pipeline, log = getattr(history, "pipeline", None), getattr(history, "whole", None)
     found: dict[str, Int64] = {}
     if pipeline is None or log is None or log.last_load < 2:
         return found
