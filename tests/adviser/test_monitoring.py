@@ -8,8 +8,10 @@ import polars as pl
 import pytest
 
 from dayshift.adviser.days import days_of
-from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Detector, Monitoring
+from dayshift.adviser.decide import decide
+from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Advice, Detector, Monitoring
 from dayshift.adviser.monitoring import MonitoringOptions, incident_rate, monitoring, saved_a_month
+from dayshift.adviser.parts import Terms
 from dayshift.diagnostics import DefinitionError
 from dayshift.learners.estimator import Model
 from tests.adviser.watched import DAY_US, START_US, TRACK, FakeReplay, made
@@ -127,6 +129,11 @@ def test_what_watching_saves_is_said_in_days_of_what_matters(calm: Monitoring) -
     """Not in the metric times days, which nobody can picture: in days of the smallest gain, and from how many on it is needed."""
     assert calm.finding.gain is not None
     days = calm.finding.gain.mean / OPTIONS.delta
+    assert calm.smallest_gain == OPTIONS.delta
+    advice = decide(Advice(pipeline="orders", at=0, headline="", monitoring=calm), Terms())
+    (part,) = (each for each in advice.parts if each.name == "monitoring")
+    assert part.changes.startswith(f"needed while {calm.finding.gain.low / OPTIONS.delta:.3g}")
+    assert "such days a fault matter" in part.changes
     assert f"that is worth {days:.3g} [" in calm.finding.title
     assert (
         "days of 0.01 the metric, the smallest gain that matters; needed from 5 such days a fault on"

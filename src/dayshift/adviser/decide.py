@@ -139,7 +139,7 @@ def _design(wanted: Sequence[Part]) -> str:
     always_on = [name for name in names if name not in (*_BY_CRON, HOURLY)]
     base = "a nightly run on one machine" if SPARK not in names else "a run on several machines (Spark)"
     if HOURLY in names:
-        base = base.replace("nightly", "hourly")
+        base = base.replace("a nightly", "an hourly")
     with_ = [
         text
         for name, text in (

@@ -274,6 +274,8 @@ class Monitoring:
     checks: tuple[str, ...] = ()
     drift_alarm_weeks: tuple[int, ...] = ()
     reasons: tuple[str, ...] = ()
+    smallest_gain: float | None = None
+    """The smallest gain of the metric that mattered when this was judged; what a fault costs is said in days of it."""
 
 
 @dataclass(frozen=True)

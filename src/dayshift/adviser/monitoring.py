@@ -118,6 +118,7 @@ def monitoring(
         checks=checks(chosen, outcomes, faults, options.delta),
         drift_alarm_weeks=_weeks_of_alarms(watch, chosen, replay.weeks),
         reasons=(*_reasons(watch, starts, running.notes, history), *_rare(history, grids)),
+        smallest_gain=options.delta,
     )
     return replace(found, finding=_finding(found, outcomes, days.starts_us[starts], options))
 

@@ -19,7 +19,7 @@ from dayshift.adviser import capacity, growth, say, team, volume
 from dayshift.adviser.cache import Cache
 from dayshift.adviser.decide import decide
 from dayshift.adviser.effort import Effort
-from dayshift.adviser.evidence import Advice, Volume
+from dayshift.adviser.evidence import Advice, Ladder, Volume
 from dayshift.adviser.history import Situation
 from dayshift.adviser.leakage import suspicions
 from dayshift.adviser.replay import Replay
@@ -152,9 +152,20 @@ def _not_kept(cache: Cache | None) -> tuple[str, ...]:
 
 def _missing(made: Advice, request: AdviseRequest) -> tuple[str, ...]:
     """The parts that have no figure yet; where all have one, what was still to make them finer."""
-    have = {FRESH: made.freshness, LABELS: made.label_delay, CADENCE: made.cadence, MONITORING: made.monitoring}
-    none = tuple(name for name, part in have.items() if part is None and name in request.questions)
+    ladders = {FRESH: made.freshness, LABELS: made.label_delay}
+    have = {name: ladder is not None and _measured(ladder) for name, ladder in ladders.items()}
+    have |= {CADENCE: made.cadence is not None and made.cadence.finding.gain is not None}
+    have |= {MONITORING: made.monitoring is not None}
+    asked = [name for name in (FRESH, LABELS, CADENCE, MONITORING) if name in request.questions]
+    none = tuple(name for name in asked if not have.get(name, False))
     return none or ("the last replays, which make the intervals narrower",)
+
+
+def _measured(ladder: Ladder) -> bool:
+    """Whether any rung has a gain; of labels that are known at once there is none to be had."""
+    return ladder.foot == "0s" or any(
+        rung.finding is not None and rung.finding.gain is not None for rung in ladder.rungs
+    )
 
 
 def _last_model(replay: Replay) -> Model | None:
