@@ -50,6 +50,17 @@ def postgres_server() -> Iterator[services.Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def chromium_program() -> str:
+    """A Chromium's program; skips without one, fails under DAYSHIFT_REQUIRE_SERVICES=1."""
+    program = services.find_chromium()
+    if program is None:
+        required = os.environ.get("DAYSHIFT_REQUIRE_SERVICES") == "1"
+        _absent("Chromium is not installed: apt-get install chromium", required=required)
+    assert program is not None
+    return program
+
+
 @pytest.fixture
 def postgres(postgres_server: services.Server) -> Iterator[services.Database]:
     """A new, empty PostgreSQL database: `.uri` to connect, `.run(sql)` to look at it from outside."""

@@ -1,4 +1,6 @@
-"""Throw-away services for the tests: a PostgreSQL server, and Kafka (`tests.brokers`), as long as the test session lives.
+"""Throw-away services for the tests: a PostgreSQL server, Kafka (`tests.brokers`) and a Chromium (`tests.exports.chromium`).
+
+They live as long as the tests that use them.
 
 The PostgreSQL server listens on a free port of the loopback address, keeps its files in a temporary folder, trusts everybody who
 can reach it and never flushes to disk. It refuses to run as root, so as root it runs as the user `postgres`.
@@ -26,11 +28,13 @@ PLACES = (
 )
 QUIET = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB", "max_connections=40")
 START_SECONDS = 60
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 __all__ = [
     "Cluster",
     "Database",
     "NoKafka",
     "Server",
+    "find_chromium",
     "find_postgres",
     "free_port",
     "free_ports",
@@ -81,6 +85,11 @@ def find_postgres() -> Path | None:
         if all((folder / name).exists() for name in ("initdb", "postgres", "psql")):
             return folder
     return None
+
+
+def find_chromium() -> str | None:
+    """The program of a Chromium or Chrome on the PATH, or None without one."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
 def free_port() -> int:
@@ -164,6 +173,10 @@ def main() -> None:
     folder = Path(os.environ.get("DAYSHIFT_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     print(f"PostgreSQL (started by the tests on a free port): {found}")
     print(f"Apache Kafka (started by the tests on free ports): {_found_kafka()}")
+    browser = find_chromium()
+    print(
+        f"Chromium (opened by the tests, headless): {f'yes, {browser}' if browser else 'no: apt-get install chromium'}"
+    )
     print(
         f"large real data: {'yes, ' + str(folder) if folder.exists() else 'no: set DAYSHIFT_SHARED_DATA to its folder'}"
     )

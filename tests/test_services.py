@@ -74,3 +74,16 @@ def _received(cluster: Cluster, topic: str) -> list[bytes | None]:
     consumer.close()
     assert message is not None
     return [message.value()]
+
+
+def test_every_service_is_named_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make services` names PostgreSQL, Kafka, Chromium and the data, and says how what is absent is had."""
+    monkeypatch.setattr("tests.services.shutil.which", lambda name: None)
+    services.main()
+    told = capsys.readouterr().out
+    assert "Chromium (opened by the tests, headless): no: apt-get install chromium" in told
+    assert all(
+        name in told for name in ("PostgreSQL", "Apache Kafka", "large real data", "DAYSHIFT_REQUIRE_SERVICES=1")
+    )

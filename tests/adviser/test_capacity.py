@@ -76,6 +76,13 @@ def test_a_pipeline_is_measured_on_its_own_events() -> None:
     assert found.cores >= 1
 
 
+def test_what_a_state_holds_does_not_depend_on_the_time_to_measure_it() -> None:
+    """A hurried measurement and one with time for all draws give the same bytes an entity."""
+    log = log_of(20_000)
+    hurried, patient = (capacity(pipeline, log, None, Budget(seconds)).bytes_per_entity for seconds in (0.0, 60.0))
+    assert hurried == pytest.approx(patient, rel=0.1)
+
+
 def test_without_a_model_scoring_is_not_measured() -> None:
     """Zeros stand for what was not measured; the other rates do not wait for it."""
     found = capacity(pipeline, log_of(500), None, Budget(seconds=0.1))

@@ -1,5 +1,6 @@
 """How the volume grows, when one machine is full, and what may be said of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,6 +44,21 @@ def correlated(rho: float, days: int, random: np.random.Generator) -> Any:
     for day in range(1, days + 60):
         noise[day] += rho * noise[day - 1]
     return noise[60:]
+
+
+def test_days_that_are_not_told_yet_do_not_draw_the_trend_down() -> None:
+    """A source known seven days late has told nothing of the last week: these days are left out, and the advice says from when on."""
+    times = START * DAY_US + np.arange(0, 120 * DAY_US, DAY_US // 500)
+    late = times[times < times.max() - 7 * DAY_US]
+    sources = {"orders": (times, times), "outcomes": (late, late + 7 * DAY_US)}
+    found = volume(SimpleNamespace(sources_times=lambda: sources), None, None)
+    grown = growth(found, full_at(1e6), AdviseSettings(), 0)
+    assert found.told_until_us is not None
+    assert times.max() - 7 * DAY_US - found.told_until_us < DAY_US
+    assert grown.monthly[1] == pytest.approx(0, abs=1e-9)
+    assert grown.reasons == ()
+    assert grown.whole_until_us == (START + 112) * DAY_US
+    assert growth(replace(found, told_until_us=None), full_at(1e6), AdviseSettings(), 0).monthly[1] < -0.01
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.3, 0.6, 0.8])

@@ -60,6 +60,19 @@ def test_every_situation_asks_the_same_questions() -> None:
     assert not frames[1][name].equals(frames[2][name])
 
 
+def test_what_was_let_go_is_read_again_to_the_same_features() -> None:
+    """Giving the events' memory back changes nothing but the time that the next features take."""
+    found = history()
+    situations = [Situation("event"), Situation("midnight", DAY_US)]
+    before = [found.features(each) for each in situations]
+    fingerprint = found.fingerprint
+    found.let_go()
+    assert [found.features(each).equals(frame) for each, frame in zip(situations, before, strict=True)] == [True, True]
+    found.let_go()
+    del found.fingerprint
+    assert found.fingerprint == fingerprint
+
+
 def test_labels_are_numbers_and_known_by_the_end_of_the_log() -> None:
     """0 and 1; NaN for questions whose label is not ripe when the log ends."""
     world, (asks, tells) = Orders(rows=3_000), sources()

@@ -1,14 +1,17 @@
 """Known histories: the budget is kept where defaults cry wolf, a shift is found on its day, faults are found and priced."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 
 from dayshift.adviser.days import days_of
-from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Detector, Monitoring
+from dayshift.adviser.decide import decide
+from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Advice, Detector, Monitoring
 from dayshift.adviser.monitoring import MonitoringOptions, incident_rate, monitoring, saved_a_month
+from dayshift.adviser.parts import Terms
 from dayshift.diagnostics import DefinitionError
 from dayshift.learners.estimator import Model
 from tests.adviser.watched import DAY_US, START_US, TRACK, FakeReplay, made
@@ -110,6 +113,32 @@ def test_an_unknown_label_delay_is_not_enough_evidence() -> None:
     found = monitoring(history, FakeReplay(history), TRACK, replace(OPTIONS, starts=4))
     assert found.finding.verdict == UNDECIDED
     assert any("label delay" in one for one in found.finding.reasons)
+
+
+@pytest.mark.parametrize(("a_week", "verdict"), [(400, NEEDED), (20, UNDECIDED)])
+def test_a_rare_label_is_not_enough_evidence(a_week: int, verdict: str) -> None:
+    """With fewer than 50 positives in the usual week what a fault costs is mostly luck, whatever its interval says."""
+    history = made()
+    grids = [SimpleNamespace(positives=np.full(16, float(a_week)), value=np.full((1, 16, 1), np.nan), metrics=("x",))]
+    found = monitoring(history, FakeReplay(history), TRACK, OPTIONS, grids)
+    assert found.finding.verdict == verdict
+    assert any("positives in the usual week" in one for one in found.finding.reasons) == (verdict == UNDECIDED)
+
+
+def test_what_watching_saves_is_said_in_days_of_what_matters(calm: Monitoring) -> None:
+    """Not in the metric times days, which nobody can picture: in days of the smallest gain, and from how many on it is needed."""
+    assert calm.finding.gain is not None
+    days = calm.finding.gain.mean / OPTIONS.delta
+    assert calm.smallest_gain == OPTIONS.delta
+    advice = decide(Advice(pipeline="orders", at=0, headline="", monitoring=calm), Terms())
+    (part,) = (each for each in advice.parts if each.name == "monitoring")
+    assert part.changes.startswith(f"needed while {calm.finding.gain.low / OPTIONS.delta:.3g}")
+    assert "such days a fault matter" in part.changes
+    assert f"that is worth {days:.3g} [" in calm.finding.title
+    assert (
+        "days of 0.01 the metric, the smallest gain that matters; needed from 5 such days a fault on"
+        in calm.finding.title
+    )
 
 
 def test_day_stamps_cannot_price_live_watching() -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from dayshift.adviser.cache import Cache
+from dayshift.adviser.columns import Columns
 from dayshift.adviser.history import Situation
 from dayshift.adviser.judging import worth
 from dayshift.adviser.replay import Replay, ReplayOptions, Track
 from dayshift.adviser.weeks import weeks_of
-from dayshift.adviser.worker import answers
+from dayshift.adviser.worker import Outcome, answers
 from dayshift.diagnostics import NotReady, Place
 from dayshift.lifecycle.metrics import DAY_US
 from tests.adviser.fake_history import MIDNIGHT, TRACK, FakeHistory
@@ -139,6 +141,45 @@ def test_an_origin_that_cannot_be_fitted_is_counted_with_its_reason() -> None:
     assert "one class only" in grid.failed[0]
     assert np.isnan(grid.value[0, 0, 0])
     assert not np.isnan(grid.value[0, 4:, 0]).any()
+
+
+@pytest.mark.parametrize("room", [0, 1, 2])
+def test_a_full_disk_costs_the_workers_and_nothing_else(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a table finds no room (the first, which judges; or a later one, while workers are at theirs) the same numbers come
+    from this process, the tables of before are still read, and a note names the folder."""
+    history = FakeHistory(LogisticRegression())
+    tracks = [TRACK, replace(TRACK, situation=Situation("hour"))]
+    whole = replay_of(history).run(tracks, 3)
+    save, saved = Columns.save, []
+
+    def full(self: Columns, folder: Path) -> None:
+        if len(saved) >= room:
+            folder.mkdir(parents=True)
+            raise OSError("12653 requested and 992 written")
+        saved.append(folder)
+        save(self, folder)
+
+    monkeypatch.setattr(Columns, "save", full)
+    with replay_of(history, workers=2) as replay:
+        found = replay.run(tracks, 3)
+        assert ["cannot hold what workers read" in note for note in replay.notes] == [True]
+    for ours, theirs in zip(found, whole, strict=True):
+        np.testing.assert_array_equal(ours.value, theirs.value)
+
+
+def test_a_cache_that_cannot_be_written_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:
+    """A full disk: what was kept before is found, what comes is not kept, the reason is there for the advice to tell."""
+    outcome = Outcome(np.array([[0.5]]), np.array([0.4]), 0.1, 0.2, 3)
+    with Cache(tmp_path) as cache:
+        cache.put(b"before", outcome)
+        cache._base.execute("PRAGMA max_page_count = 1")  # as a disk without another page
+        for number in range(200):
+            cache.put(b"%d" % number, outcome)
+        assert cache.fault == "database or disk is full"
+        assert cache.get(b"before") is not None
+    with Cache(tmp_path) as again:
+        assert again.fault is None
+        assert again.get(b"before") is not None
 
 
 def test_a_killed_worker_is_an_error_and_no_hang() -> None:
@@ -283,6 +324,26 @@ def test_an_estimator_without_weights_learns_from_rows_drawn_without_regard_to_t
     replay = replay_of(history, train_rows=500)
     model = replay.fitted(TRACK, 0)
     assert model.estimator.share_ == pytest.approx(history.label.mean(), abs=0.06)
+
+
+def test_the_history_lets_its_events_go_when_the_last_table_stands() -> None:
+    """Not before the last situation that was announced has its table, and then once."""
+
+    class Letting(FakeHistory):
+        gone = 0
+
+        def let_go(self) -> None:
+            self.gone += 1
+
+    history = Letting(LogisticRegression())
+    with replay_of(history) as replay:
+        replay.only([Situation("midnight"), Situation("hour"), Situation("none")])
+        replay.take(Situation("midnight"), [0])
+        replay.take(Situation("none"), [0])
+        assert history.gone == 0
+        replay.take(Situation("hour"), [0])
+        replay.take(Situation("event"), [0])
+        assert history.gone == 1
 
 
 def test_features_of_some_questions_are_those_of_all() -> None:

@@ -72,6 +72,16 @@ def test_whoever_stops_it_gets_what_there_is() -> None:
     assert {part.verdict for part in advice.parts if part.gain is not None} <= {UNDECIDED}
 
 
+def test_what_was_not_replayed_is_missing_though_its_ladder_is_drawn() -> None:
+    """Stopped after the first fits: fresh features and label delays have no figure, and the advice says so."""
+    fits: list[object] = []
+    questions = frozenset({FRESH, CADENCE, SOONER})
+    advice = ask(world(), told=fits.append, stop=lambda: len(fits) >= 12, questions=questions)
+    assert not advice.complete
+    assert advice.skill is not None
+    assert {FRESH, SOONER} <= set(advice.unfinished)
+
+
 def test_what_is_declared_of_monitoring_reaches_it() -> None:
     """Budget, the days that an unseen fault may cost, and prices: with a worth and hours, a month is held against a month."""
     declared = {

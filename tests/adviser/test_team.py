@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dayshift.adviser.evidence import Asks, Skillset, Team
+from dayshift.adviser.evidence import Ability, Asks, Team
 from dayshift.adviser.repository import ABILITIES, evidence, imports, notebook, repository, required
 from dayshift.adviser.team import LEARNING_HOURS, assumptions, parse_answer, profile_questions, profile_toml, team
 from dayshift.definition.settings import CAPABILITIES, Settings, TeamSettings
@@ -20,8 +20,8 @@ PROFILE = st.fixed_dictionaries(
 )
 
 
-def skill(found: Team, name: str) -> Skillset:
-    return next(each for each in found.skills if each.name == name)
+def ability(found: Team, name: str) -> Ability:
+    return next(each for each in found.abilities if each.name == name)
 
 
 def option(found: Team, name: str) -> Asks:
@@ -131,18 +131,18 @@ def test_the_four_states_of_an_ability(project: Path) -> None:
     """Agreed, declared without a file, found without a declaration (or against one), absent."""
     declared = TeamSettings(orchestration="yes", streaming="partly", containers="no")
     found = team(Settings(team=declared), project)
-    assert skill(found, "orchestration").state == "agreed"
-    assert skill(found, "streaming").state == "declared, no file"
-    assert skill(found, "containers").state == "found, not declared"
-    assert skill(found, "sql").state == "found, not declared"
-    assert skill(found, "serving").state == "absent"
+    assert ability(found, "orchestration").state == "agreed"
+    assert ability(found, "streaming").state == "declared, no file"
+    assert ability(found, "containers").state == "found, not declared"
+    assert ability(found, "sql").state == "found, not declared"
+    assert ability(found, "serving").state == "absent"
 
 
 def test_without_a_declaration_nothing_is_declared() -> None:
     """An empty profile is told as one, and without a folder nothing is found."""
     found = team(Settings(), None)
     assert not found.declared
-    assert {each.state for each in found.skills} == {"absent"}
+    assert {each.state for each in found.abilities} == {"absent"}
     assert team(TeamSettings(on_call=False), None).declared
 
 

@@ -94,7 +94,7 @@ def test_nightly_loads_tell_which_events_came_late() -> None:
     times = np.array(at, np.int64)
     history = SimpleNamespace(
         pipeline=SimpleNamespace(sources=(payments,)),
-        log=FrameLog({"payments": frame}),
+        whole=FrameLog({"payments": frame}),
         sources_times=lambda: {"payments": (times, times)},
     )
     (found,) = volume(history, None, None).sources

@@ -220,6 +220,19 @@ def test_nonsense_is_asked_wrongly(advised: Path, capsys: pytest.CaptureFixture[
     assert "hint: " in told.err
 
 
+def test_what_if_reads_neither_the_pipeline_nor_what_it_imports(advised: Path) -> None:
+    """The advice and the settings are enough: a pipeline file that cannot be read is not missed, and nothing of Polars,
+    scikit-learn or Numba is loaded, so the answer comes at once."""
+    (advised / "pipeline.py").write_text("this is no Python")
+    program = (
+        "import sys\nfrom dayshift.cli.frame import run\ncode = run(['advise', '--what-if', 'volume=2x'])\n"
+        "print('loaded', code, sorted({'polars', 'sklearn', 'numba', 'lightgbm'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    done = subprocess.run([sys.executable, "-c", program], cwd=advised, env=environment, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "loaded 0 []", done.stderr
+
+
 def test_without_an_advice_there_is_nothing_to_judge_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--what-if before the first advice: the world is not ready, and the command that makes it so."""
     assert run(["advise", "--what-if", "volume=2x"]) == 3
@@ -315,6 +328,38 @@ def test_an_advice_that_cannot_be_kept_is_told_all_the_same(
     told = capsys.readouterr()
     assert json.loads(told.out)["pipeline"] == "orders"
     assert "warning: the advice cannot be kept: " in told.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["advice.json.partial", "advice.html.partial"])
+def test_a_full_disk_loses_neither_the_new_advice_nor_the_old(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """The disk is full when the values, or the page, are written: the advice is told with exit code 0, stderr says what is
+    not kept, what stood there can still be judged again, and nothing half-written stays."""
+    folder = project_in(tmp_path / "full", weeks=4)
+    save(samples.transactions(), folder / "advice" / "advice.json")
+    (folder / "advice" / "advice.html").write_text("the old page")
+    write = Path.write_text
+
+    def full(self: Path, text: str, *args: object, **named: object) -> int:
+        if self.name == first:
+            write(self, text[:100], *args, **named)  # type: ignore[arg-type]
+            raise OSError(28, "No space left on device")
+        return write(self, text, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(Path, "write_text", full)
+    assert run(["advise", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["pipeline"] == "orders"
+    assert (
+        "warning: the advice cannot be kept: [Errno 28] No space left on device; what stood in advice/ before stays"
+        in told.err
+    )
+    assert (folder / "advice" / "advice.html").read_text() == "the old page"
+    assert not list((folder / "advice").glob("*.partial"))
+    assert run(["advise", "--what-if", "volume=2x"]) == 0
 
 
 @pytest.fixture

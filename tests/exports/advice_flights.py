@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dayshift.adviser.evidence import (
+    Ability,
     Advice,
     Ageing,
     Asks,
@@ -23,7 +24,6 @@ from dayshift.adviser.evidence import (
     Saturation,
     Shift,
     Skill,
-    Skillset,
     SourceVolume,
     Team,
     Volume,
@@ -272,11 +272,11 @@ FLIGHTS_LABEL_DELAY = Ladder(
 FLIGHTS_TEAM = Team(
     True,
     (
-        Skillset("python", "yes", ("pipeline.py:1",), "agreed"),
-        Skillset("orchestration", "yes", ("dags/nightly.py:12",), "agreed"),
-        Skillset("streaming", "no", (), "absent"),
-        Skillset("containers", None, ("Dockerfile:1",), "found, not declared"),
-        Skillset("serving", "partly", (), "declared, no file"),
+        Ability("python", "yes", ("pipeline.py:1",), "agreed"),
+        Ability("orchestration", "yes", ("dags/nightly.py:12",), "agreed"),
+        Ability("streaming", "no", (), "absent"),
+        Ability("containers", None, ("Dockerfile:1",), "found, not declared"),
+        Ability("serving", "partly", (), "declared, no file"),
     ),
     (
         Asks("nightly batch", (), False, (), 0, 4, True),

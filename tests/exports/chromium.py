@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE_S = 90.0
 
 
@@ -87,11 +85,8 @@ def _raised(descriptor: int) -> int:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Page]:
-    """A browser with a fresh profile, closed at the end; skips where there is none."""
-    program = next((found for name in NAMES if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip("no Chromium here; on Debian: apt-get install chromium")
+def chromium(program: str, profile: Path) -> Iterator[Page]:
+    """A browser with a fresh profile, closed at the end."""
     hear, write = os.pipe()
     read, tell = os.pipe()
     hear, tell = _raised(hear), _raised(tell)

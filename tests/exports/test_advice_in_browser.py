@@ -34,9 +34,9 @@ COVERED = """[...document.querySelectorAll('svg.chart')].filter(s => s.getBoundi
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(chromium_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """One browser for all."""
-    with chromium(tmp_path_factory.mktemp("profile")) as opened:
+    with chromium(chromium_program, tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 
 

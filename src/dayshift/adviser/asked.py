@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dayshift.adviser.history import History
 
 Ints = NDArray[np.int64]
-_KEPT = 4
+_KEPT = 2
 FREQUENT = 0.1
 """A rarer class with more than this share needs fewer rows to be judged by."""
 
@@ -27,8 +27,8 @@ class Asked:
         self._history, self.weeks = history, weeks
         as_of = np.asarray(history.as_of)
         ordered = bool(np.all(as_of[1:] >= as_of[:-1]))
-        self.order: Ints = np.arange(len(as_of)) if ordered else np.argsort(as_of, kind="stable")
-        self.time: Ints = as_of if ordered else as_of[self.order]
+        self._order: Ints | None = None if ordered else np.argsort(as_of, kind="stable")
+        self.time: Ints = as_of if self._order is None else as_of[self._order]
         self.label = np.asarray(history.label, np.float64)
         self.classifies = history.kind == "classifier"
         self.rare = rarer(self.label) if self.classifies else None
@@ -59,7 +59,7 @@ class Asked:
     def sample(self, others_a_day: int | None) -> Sample:
         """The rows that judge in all weeks; all of them when `others_a_day` is None."""
         first, end = np.searchsorted(self.time, [self.weeks.t0, self.weeks.end])
-        rows = self.order[first:end]
+        rows = self._numbers(int(first), int(end))
         there = ~np.isnan(self.label[rows])
         rows, time = rows[there], self.time[first:end][there]
         drawn = Drawn(rows, np.ones(len(rows)))
@@ -84,16 +84,23 @@ class Asked:
             if len(found):
                 newest = int(self.time[first + found[-1]])
                 first = 0 if window_us is None else int(np.searchsorted(self.time[:end], newest - window_us, "right"))
-                return np.sort(self.order[first:end][self._may(ripe, first, end, origin)])
+                may = self._may(ripe, first, end, origin)
+                return np.flatnonzero(may) + first if self._order is None else np.sort(self._order[first:end][may])
         return np.empty(0, np.int64)
+
+    def _numbers(self, first: int, end: int) -> Ints:
+        """The numbers of the questions that stand there in order of time."""
+        return np.arange(first, end) if self._order is None else self._order[first:end]
 
     def _may(self, ripe: Ints, first: int, end: int, origin: int) -> NDArray[np.bool_]:
         known: NDArray[np.bool_] = ripe[first:end] <= origin
-        return known & ~np.isnan(self.label[self.order[first:end]])
+        label = self.label[first:end] if self._order is None else self.label[self._order[first:end]]
+        return known & ~np.isnan(label)
 
     def _ripe_at(self, delay_us: int | None) -> Ints:
         if delay_us not in self._ripe:
             if len(self._ripe) >= _KEPT:
                 self._ripe.pop(next(iter(self._ripe)))
-            self._ripe[delay_us] = np.asarray(self._history.ripe_at(delay_us))[self.order]
+            ripe = np.asarray(self._history.ripe_at(delay_us))
+            self._ripe[delay_us] = ripe if self._order is None else ripe[self._order]
         return self._ripe[delay_us]

@@ -26,7 +26,7 @@ MOST = 50_000
 
 
 class Cache:
-    """Outcomes by key in `folder/replay.sqlite`; a context manager.
+    """Outcomes by key in `folder/replay.sqlite`; a context manager. `fault` says why something could not be kept.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder, Cache(Path(folder)) as cache:
@@ -37,6 +37,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "replay.sqlite"
+        self.fault: str | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._open(self._path)
@@ -58,9 +59,11 @@ class Cache:
             return None
 
     def put(self, key: bytes, outcome: Outcome) -> None:
-        """Keep an outcome; a disk that is full or locked keeps nothing, and nobody is bothered."""
-        with suppress(sqlite3.Error):
+        """Keep an outcome; a disk that is full or locked keeps nothing, and what is computed goes on."""
+        try:
             self._base.execute("INSERT OR REPLACE INTO fits VALUES (?, ?)", (key, _packed(outcome)))
+        except sqlite3.Error as error:
+            self.fault = str(error)
 
     def close(self) -> None:
         """Write and forget the oldest results beyond the most that are kept."""
@@ -82,7 +85,8 @@ class Cache:
             for end in ("", "-wal", "-shm"):
                 self._path.with_name(self._path.name + end).unlink(missing_ok=True)
             self._open(self._path)
-        except (sqlite3.Error, OSError):  # a folder that cannot be written: nothing outlives this run
+        except (sqlite3.Error, OSError) as error:  # a folder that cannot be written: nothing outlives this run
+            self.fault = str(error)
             self._open(":memory:")
 
 

@@ -184,11 +184,17 @@ def _live(task: Task, stretch: FrameLog, budget: Budget) -> tuple[Rate, Rate, in
     bulk = tape.length - single
     each = max(bulk // (MOST_DRAWS + 1), 1)
 
-    def batches(number: int) -> int:
-        low, high = min(number * each, bulk), min((number + 1) * each, bulk)
+    reached = 0
+
+    def take(low: int, high: int) -> int:
         for at in range(low, high, MICRO_BATCH):
             state.advance(*tape.part(at, min(at + MICRO_BATCH, high)))
         return high - low
+
+    def batches(_: int) -> int:
+        nonlocal reached
+        low, reached = reached, min(reached + each, bulk)
+        return take(low, reached)
 
     def one_by_one(number: int) -> int:
         low = bulk + min(number * ONE_BY_ONE, single)
@@ -198,6 +204,7 @@ def _live(task: Task, stretch: FrameLog, budget: Budget) -> tuple[Rate, Rate, in
         return high - low
 
     several = budget.draws(batches, 0.15)
+    take(reached, bulk)  # else what the state holds would depend on how many draws there was time for
     return several, budget.draws(one_by_one, 0.15), state.bytes_used - empty
 
 

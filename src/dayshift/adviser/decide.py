@@ -116,8 +116,8 @@ def _team(evidence: Advice, by_name: Mapping[str, Part]) -> Factor:
     title, change = "Team and tooling", "the profile in [team], and what stands in the repository"
     team = evidence.team
     if team is None or not team.declared:
-        found = sum(bool(skill.found) for skill in team.skills) if team else 0
-        said = f"no [team] is declared; the repository shows {found} of {len(team.skills) if team else 0} abilities"
+        found = sum(bool(each.found) for each in team.abilities) if team else 0
+        said = f"no [team] is declared; the repository shows {found} of {len(team.abilities) if team else 0} abilities"
         return Factor("team", title, UNDECIDED, said, "declare [team] in dayshift.toml")
     wanted = [part for part in by_name.values() if part.verdict == NEEDED and part.name != LABELS]
     hard = [part.name for part in wanted if part.operable is False]
@@ -139,7 +139,7 @@ def _design(wanted: Sequence[Part]) -> str:
     always_on = [name for name in names if name not in (*_BY_CRON, HOURLY)]
     base = "a nightly run on one machine" if SPARK not in names else "a run on several machines (Spark)"
     if HOURLY in names:
-        base = base.replace("nightly", "hourly")
+        base = base.replace("a nightly", "an hourly")
     with_ = [
         text
         for name, text in (

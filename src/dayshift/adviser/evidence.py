@@ -106,7 +106,8 @@ class Volume:
 
     `peak_minute` and `peak_hour` are the busiest; `p99_hour_ratio` the 99th percentile hour over the mean; `burstiness`
     the variance of counts a minute over their mean (1 for a Poisson stream, Fano factor). `resolution_us` is the
-    coarsest unit that every event time is a multiple of (a day for day stamps).
+    coarsest unit that every event time is a multiple of (a day for day stamps). Up to `told_until_us` every source has told
+    of 99 % of its events; later days will still grow (None: nobody knows).
     """
 
     sources: tuple[SourceVolume, ...]
@@ -120,6 +121,7 @@ class Volume:
     resolution_us: int
     daily: tuple[tuple[int, int], ...] = ()
     deadline_us: int | None = None
+    told_until_us: int | None = None
 
 
 @dataclass(frozen=True)
@@ -272,10 +274,12 @@ class Monitoring:
     checks: tuple[str, ...] = ()
     drift_alarm_weeks: tuple[int, ...] = ()
     reasons: tuple[str, ...] = ()
+    smallest_gain: float | None = None
+    """The smallest gain of the metric that mattered when this was judged; what a fault costs is said in days of it."""
 
 
 @dataclass(frozen=True)
-class Skillset:
+class Ability:
     """One ability of the team: what was declared ("yes", "no", "partly", None) and what the repository shows (file:line)."""
 
     name: str
@@ -287,7 +291,7 @@ class Skillset:
 
 @dataclass(frozen=True)
 class Asks:
-    """What an option asks of this team: new things to run, on-call, skills not there yet, hours to set up and a month."""
+    """What an option asks of this team: new things to run, on-call, abilities not there yet, hours to set up and a month."""
 
     option: str
     runs: tuple[str, ...]
@@ -303,7 +307,7 @@ class Team:
     """Factor 4."""
 
     declared: bool
-    skills: tuple[Skillset, ...]
+    abilities: tuple[Ability, ...]
     options: tuple[Asks, ...]
     hours_a_month: float | None = None
     on_call: bool | None = None
@@ -358,6 +362,8 @@ class Growth:
     reasons: tuple[str, ...] = ()
     scenario_from_us: int | None = None
     """From when on a forecast is a scenario only: more than twice the history's length ahead of its end."""
+    whole_until_us: int | None = None
+    """The end of the last day that is counted: the days after it are unfinished, or some of their events had not arrived."""
 
 
 @dataclass(frozen=True)

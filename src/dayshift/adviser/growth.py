@@ -5,7 +5,8 @@ Daily counts y follow a level that grows by a share a day, times an effect of th
     E y = exp(a + g·t) · s(weekday),   Var y = E y + k (E y)²
 
 fitted by quasi-likelihood, k from the residuals: counts of a business vary more than Poisson counts. The first and the last day
-are left out, they may be partial, and so are weekdays on which nothing ever happens. Beside this compounding law stands a linear
+are left out, they may be partial; so are the days of which a source that is known late has not told all, else they would draw the
+trend down; and so are weekdays on which nothing ever happens. Beside this compounding law stands a linear
 one, E y = (a + b·t) · s(weekday). Nobody can tell from a year which of them holds, so both are shown and never averaged.
 
 The interval: residuals are whitened by an autoregression of order one (its coefficient corrected for its bias downwards beside a
@@ -107,7 +108,7 @@ def growth(volume: Volume, capacity: Capacity | None, settings: AdviseSettings, 
         With `reasons`, and a Spark verdict undecided, where the history is too short or left its trend lately.
     """
     horizon = parse_duration(settings.horizon)
-    days = volume.daily[1:-1]
+    days = whole_days(volume)
     end = (volume.daily[-1][0] + DAY_US) if volume.daily else now_us
     if len(days) < LEAST_DAYS or not any(count for _, count in days):
         back = end + (LEAST_DAYS - len(days)) * DAY_US
@@ -132,7 +133,14 @@ def growth(volume: Volume, capacity: Capacity | None, settings: AdviseSettings, 
         spark_evidence=f"{evidence}; {'; '.join(reasons)}" if reasons else evidence,
         reasons=reasons,
         scenario_from_us=end + int(SCENARIO * history),
+        whole_until_us=days[-1][0] + DAY_US,
     )
+
+
+def whole_days(volume: Volume) -> tuple[tuple[int, int], ...]:
+    """The days that are over and of which every source has told: not the first, not the last, and none after what is told."""
+    told = volume.told_until_us
+    return tuple(each for each in volume.daily[1:-1] if told is None or each[0] + DAY_US <= told)
 
 
 def fit(days: NDArray[np.int64], counts: Floats, end_us: int, draws: int = DRAWS) -> Trend:

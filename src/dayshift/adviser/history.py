@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from dayshift.adviser.evidence import FRESHNESS
 from dayshift.adviser.small import small
+from dayshift.adviser.some_entities import MOST_EVENTS, some_entities
 from dayshift.definition import Calendar, Label, Pipeline
 from dayshift.definition.fingerprint import features_fingerprint, label_fingerprint
 from dayshift.definition.metric import Metric
@@ -69,6 +70,7 @@ class History:
 
     Attributes:
         pipeline: the definition.
+        log, whole: the events that are replayed, and all there are, of which they may be some entities' (`some_entities.py`).
         metric: what the user calls better, the usual one where none is declared.
         kind: "classifier" or "regressor".
         questions: the columns that name a question, and `as_of`; all of them in the log's order.
@@ -84,12 +86,13 @@ class History:
         notes: what its reader should know of it.
     """
 
-    def __init__(self, pipeline: Pipeline, log: Log, *, threads: int | None = None) -> None:
+    def __init__(self, pipeline: Pipeline, log: Log, *, threads: int | None = None, whole: Log | None = None) -> None:
         label = require(pipeline)
-        self.pipeline, self.log = pipeline, log
+        self.pipeline, self.log, self._threads = pipeline, log, threads
+        self.whole = log if whole is None else whole
+        self._asof: Asof | None = None
         self.kind = kind_of(pipeline.model)
         self.metric: Metric = metric_for(pipeline.metric or DEFAULT_METRIC[self.kind], self.kind)
-        self.asof = Asof(pipeline, log, threads=threads)
         asked = self.asof.asked
         if not asked.height or self.asof.known_until is None:
             raise _no_questions(pipeline)
@@ -106,6 +109,20 @@ class History:
         self.asof.asked = self.questions
         self.reasons = _reasons(self)
         self.notes = _notes(self)
+
+    @property
+    def asof(self) -> Asof:
+        """What makes features: the events, encoded; read again from the log when it was let go."""
+        if self._asof is None:
+            self._asof = Asof(self.pipeline, self.log, threads=self._threads)
+            if hasattr(self, "questions"):
+                self._asof.asked = self.questions
+        return self._asof
+
+    def let_go(self) -> None:
+        """Give the events' memory back; features that are asked for later read the log anew."""
+        self._asof = None
+        give_back()
 
     def ripe_at(self, label_delay_us: int | None = None) -> Int64:
         """From when each label may be used, in microseconds; sooner for a shorter delay, never before its question."""
@@ -125,10 +142,10 @@ class History:
         return pl.DataFrame(columns) if columns else pl.DataFrame(height=self.as_of.size)
 
     def sources_times(self) -> dict[str, tuple[Int64, Int64]]:
-        """For each source of the pipeline when its events happened and when they were known; read anew at each call."""
+        """For each source of the pipeline when all its events happened and when they were known; read anew at each call."""
         found = {}
         for source in self.pipeline.sources:
-            times = read(self.log, source, [source.time]).select(pl.col(source.time).to_physical(), "_position")
+            times = read(self.whole, source, [source.time]).select(pl.col(source.time).to_physical(), "_position")
             frame = times.collect(engine="streaming")
             found[source.name] = (frame[source.time].to_numpy(), frame["_position"].to_numpy())
         return found
@@ -158,14 +175,18 @@ class History:
         return self.label_delay_us - label_delay_us
 
 
-def read_history(pipeline: Pipeline, log: Log, *, threads: int | None = None) -> History:
-    """Reads the log once, and its labels.
+def read_history(pipeline: Pipeline, log: Log, *, threads: int | None = None, most: int = MOST_EVENTS) -> History:
+    """Reads the log once, and its labels; of one with more than `most` events some entities, where that can be.
 
     Raises:
         DefinitionError: DS802, the pipeline has no label; DS803, it has no model.
         NotReady: DS801, the log holds no question; DS804, no question has a label.
     """
-    return History(pipeline, log, threads=threads)
+    require(pipeline)
+    chosen, said = some_entities(pipeline, log, most)
+    found = History(pipeline, chosen, threads=threads, whole=log)
+    found.notes = (*said, *found.notes)
+    return found
 
 
 def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:

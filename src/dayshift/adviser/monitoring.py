@@ -38,6 +38,7 @@ from dayshift.adviser.evidence import (
 from dayshift.adviser.faults import FaultOutcome, Stage, fault_starts, faults_of, play
 from dayshift.adviser.interval import gain
 from dayshift.adviser.shifts import Change, dated, lost_a_day, weekly_alarm
+from dayshift.adviser.verdict import few_positives
 from dayshift.adviser.watch import Bools, Floats, Watch, watched
 from dayshift.diagnostics import DayshiftError
 from dayshift.lifecycle.metrics import DAY_US
@@ -51,7 +52,7 @@ UNSEEN_DAYS, LATE_DAYS = 30.0, 28
 class MonitoringOptions:
     """What is declared: `delta` the smallest gain of the metric that matters, `budget` false alarms in 30 days.
 
-    `detection` is how many days of `delta` a fault may cost before it matters.
+    `detection` is how many days of `delta` a fault may cost before it matters; `metric` is what all that is counted in.
     `worth` is what one unit of the metric is worth a day and `cost` what watching costs a month, in the user's currency;
     without either no price is asked. `rows_a_day` are looked at each day, of at most `days` days; faults are put into at
     most `starts` weeks; the running model is refitted at most `models` times.
@@ -66,6 +67,7 @@ class MonitoringOptions:
     days: int = 400
     starts: int = 12
     models: int = 6
+    metric: str = "the metric"
 
     @property
     def matters(self) -> float:
@@ -115,7 +117,8 @@ def monitoring(
         exposure_days=_days_saved(faults),
         checks=checks(chosen, outcomes, faults, options.delta),
         drift_alarm_weeks=_weeks_of_alarms(watch, chosen, replay.weeks),
-        reasons=_reasons(watch, starts, running.notes, history),
+        reasons=(*_reasons(watch, starts, running.notes, history), *_rare(history, grids)),
+        smallest_gain=options.delta,
     )
     return replace(found, finding=_finding(found, outcomes, days.starts_us[starts], options))
 
@@ -241,11 +244,24 @@ def _finding(found: Monitoring, outcomes: Sequence[FaultOutcome], starts: Any, o
         verdict, priced, why = _by_price(replace(found, finding=Finding("", "", saved, delta, verdict)), options)
         reasons, kind = [*found.reasons, *why], "monitoring"
     title = (
-        f"{kind} finds a fault {found.exposure_days or 0:.1f} days before labels do, which saves "
-        f"{saved.mean:.3g} [{saved.low:.3g}, {saved.high:.3g}] of the metric times days a fault"
-        f"{'; at the declared prices ' if priced else ''}{priced}"
+        f"{kind} finds a fault {found.exposure_days or 0:.1f} days before labels do; "
+        f"{_in_words(saved, delta, options)}{'; at the declared prices ' if priced else ''}{priced}"
     )
     return Finding("monitoring", title, saved, delta, UNDECIDED if reasons else verdict, tuple(reasons))
+
+
+def _in_words(saved: Gain, delta: float, options: MonitoringOptions) -> str:
+    """A loss a day times days, which nobody can picture, as so many days of the smallest gain that matters."""
+    mean, low, high = (each / options.delta for each in (saved.mean, saved.low, saved.high))
+    return (
+        f"that is worth {mean:.3g} [{low:.3g}, {high:.3g}] days of {options.delta:.3g} {options.metric}, the smallest gain "
+        f"that matters; needed from {delta / options.delta:.3g} such days a fault on"
+    )
+
+
+def _rare(history: Any, grids: Sequence[Any]) -> tuple[str, ...]:
+    """The reason, where a usual week holds too few positives to say what a fault costs; none is known without grids."""
+    return few_positives(grids[0].positives) if grids and history.kind == "classifier" else ()
 
 
 def _a_fault(outcomes: Sequence[FaultOutcome], days: Sequence[float], starts: Any) -> Gain | None:

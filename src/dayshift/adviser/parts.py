@@ -21,7 +21,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from dayshift.adviser import say
-from dayshift.adviser.evidence import NEEDED, NOT_NEEDED, UNDECIDED, Advice, Finding, Gain, Ladder, Part, Price
+from dayshift.adviser.evidence import (
+    NEEDED,
+    NOT_NEEDED,
+    UNDECIDED,
+    Advice,
+    Finding,
+    Gain,
+    Ladder,
+    Monitoring,
+    Part,
+    Price,
+)
 from dayshift.adviser.say import DAY_US
 from dayshift.definition.duration import format_duration, parse_duration
 
@@ -187,7 +198,15 @@ def _monitoring(evidence: Advice) -> Part:
         said += (
             f"; {chosen.name}: {chosen.false_per_30d:.2g} false alarms in 30 days [{chosen.low:.2g}, {chosen.high:.2g}]"
         )
-    return Part(MONITORING, found.finding.verdict, _open(found.finding, said), _changes(found.finding))
+    return Part(MONITORING, found.finding.verdict, _open(found.finding, said), _flips_in_days(found))
+
+
+def _flips_in_days(found: Monitoring) -> str:
+    gain, day = found.finding.gain, found.smallest_gain
+    if gain is None or not day or found.finding.verdict == UNDECIDED or gain.low <= 0:
+        return _changes(found.finding)
+    low, high = (say.number(end / day, sign=False) for end in (gain.low, gain.high))
+    return f"needed while {low} such days a fault matter, not needed once only more than {high} do"
 
 
 def _spark(evidence: Advice) -> Part:

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +34,7 @@ from dayshift.adviser.tracks import DECLARED, SECOND, Grid, Progress, ReplayOpti
 from dayshift.adviser.weeks import Weeks
 from dayshift.adviser.worker import SAMPLE, Bench, Desk, Outcome, Task, mapped, table_of
 from dayshift.definition.metric import Metric, usual_metrics
+from dayshift.engines.local.memory import give_back
 from dayshift.learners.estimator import Model
 from dayshift.lifecycle.evaluate import metric_for
 from dayshift.lifecycle.metrics import DAY_US, Floats
@@ -55,6 +56,7 @@ class Replay:
         metrics: the user's metric first, then those of `BESIDE`, or the usual ones of a regressor.
         sample: the rows that judge, the same for all tracks.
         daily_metrics: whether values are means over days; False where days hold too little and whole weeks are judged.
+        notes: what went another way than usual, for whoever reads the advice.
         stopped: whether Ctrl-C or `options.stop` ended it; then runs give only what is there.
     """
 
@@ -75,6 +77,7 @@ class Replay:
         counts = any(metric.by is not None for metric in self.metrics)
         self.sample: Sample = self.asked.sample(None if counts else self.asked.others_a_day(self.options.others_a_day))
         self.daily_metrics = self.asked.days_suffice(self.sample)
+        self.notes: list[str] = []
         self._open(workers)
         self._edges = np.searchsorted(self.sample.as_of, weeks.t0 + WEEK_US * np.arange(weeks.count + 1))
         self._done: dict[tuple[Track, int], Outcome] = {}
@@ -83,6 +86,11 @@ class Replay:
         self._says: list[str] = []
         self._fits = {"done": 0, "cached": 0, "failed": 0}
         self._cpu_s = 0.0
+        self._awaited: set[Any] = set()
+
+    def only(self, situations: "Iterable[Situation]") -> None:
+        """Say that no others will be asked for: once their tables are made, what makes them is let go."""
+        self._awaited = {_key(each) for each in situations} - self._names.keys()
 
     def _open(self, workers: Workers | None) -> None:
         history = self.history
@@ -90,8 +98,9 @@ class Replay:
             workers = Workers(history.pipeline, self.options.workers)
         columns = len(history.pipeline.columns)
         small = len(history.as_of) * max(columns, 1) <= IN_MEMORY_CELLS
-        self._folder = None if workers is None and small else Path(tempfile.mkdtemp(prefix="dayshift-replay-"))
+        self._folder = None if workers is None and small else self._scratch()
         self._tables: dict[str, Columns] = {}
+        self._held: dict[str, Columns] = {}
         self._names: dict[Any, str] = {}
         folder = str(self._folder) if self._folder else None
         bench = Bench(history.kind, self.metrics, self.daily_metrics, tuple(self.sample.by), folder)
@@ -99,9 +108,10 @@ class Replay:
         self._desk = Desk(history.pipeline.model, bench, self._table)
         cache = self.options.cache
         keys = (cache, Keys(history.pipeline.model, bench, self.sample)) if cache is not None else None
-        self._runner = Runner(self._desk, workers, keys, self.options.stop)
+        able = None if self._folder is None or self._held else workers
+        self._runner = Runner(self._desk, able, keys, self.options.stop)
         self.weighs = _weighs(history.pipeline.model)
-        self._parallel = min(len(workers), os.cpu_count() or 1) if workers is not None else 1
+        self._parallel = 1 if able is None else min(len(able), os.cpu_count() or 1)
         self._close = weakref.finalize(self, _closed, workers, self._folder)
 
     def __enter__(self) -> Self:
@@ -113,6 +123,7 @@ class Replay:
     def close(self) -> None:
         """End the workers and remove the folder; once is enough."""
         self._tables.clear()
+        self._held.clear()
         self._close()
 
     def stopped_now(self) -> bool:
@@ -337,24 +348,54 @@ class Replay:
 
     def _features(self, situation: "Situation") -> str:
         """The name of their table; they are made at the first use."""
-        key = "none" if situation.freshness == "none" else situation
+        key = _key(situation)
         if key not in self._names:
             name = f"features-{len(self._names)}"
             self._put(name, columns_of(self.history.features(situation)))
             self._names[key] = name
+            give_back()
+            if self._awaited:
+                self._awaited.discard(key)
+                if not self._awaited:
+                    self.history.let_go()
         return self._names[key]
 
     def _columns(self, situation: "Situation") -> Columns:
         return self._table(self._features(situation))
 
     def _table(self, name: str) -> Columns:
+        if name in self._held:
+            return self._held[name]
         return self._tables[name] if self._folder is None else mapped(self._tables, self._folder, name)
 
     def _put(self, name: str, columns: Columns) -> None:
-        if self._folder is not None:
-            columns.save(self._folder / name)
-        else:
+        """A table where workers can read it; where the disk has no room for it it is held here, and nothing more is
+        handed to workers."""
+        if self._folder is None:
             self._tables[name] = columns
+            return
+        try:
+            columns.save(self._folder / name)
+        except OSError as fault:
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            if not self._held:
+                self._no_room(fault)
+            self._held[name] = columns
+            self._parallel = 1
+            if hasattr(self, "_runner"):
+                self._runner.alone()
+
+    def _scratch(self) -> Path | None:
+        try:
+            return Path(tempfile.mkdtemp(prefix="dayshift-replay-"))
+        except OSError as fault:
+            self._no_room(fault)
+            return None
+
+    def _no_room(self, fault: OSError) -> None:
+        why = fault.strerror or "no space left on device"
+        where = f"{tempfile.gettempdir()} cannot hold what workers read ({why}; TMPDIR names another folder)"
+        self.notes.append(f"fitted in one process, which takes longer: {where}")
 
     @contextlib.contextmanager
     def until_stopped(self) -> Iterator[None]:
@@ -379,6 +420,11 @@ def _weighs(estimator: Any) -> bool:
 
     last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     return bool(has_fit_parameter(last, "sample_weight"))
+
+
+def _key(situation: "Situation") -> Any:
+    """Those without window features are all alike."""
+    return "none" if situation.freshness == "none" else situation
 
 
 def _mean(differences: Floats) -> float | None:

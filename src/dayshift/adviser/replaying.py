@@ -125,6 +125,7 @@ def replayed(history: History, replay: Replay, made: Advice, request: AdviseRequ
         )
     begun = replay.effort.spent
     ends = [begun + share * max(until - begun, 0.0) for share in SHARES]
+    replay.only(track.situation for track in (*_first(work, asked), *_second(work, asked)))
     request.begins("the pipeline as it is trained, week by week")
     _run(work, _first(work, asked), ends[0])
     work.operated = work.operated or _better_way(work)
@@ -344,7 +345,9 @@ def _watched(work: Replayed, made: Advice, request: AdviseRequest) -> Monitoring
     assert made.skill is not None
     declared = request.settings.advise
     prices = watching(request.settings, made)
-    options = MonitoringOptions(made.skill.delta, declared.alarm_budget, declared.detection, *prices)
+    options = MonitoringOptions(
+        made.skill.delta, declared.alarm_budget, declared.detection, *prices, metric=made.skill.metric
+    )
     return monitoring(work.replay.history, work.replay, work.track(), options, work.seeds())
 
 

@@ -19,7 +19,7 @@ from dayshift.adviser import capacity, growth, say, team, volume
 from dayshift.adviser.cache import Cache
 from dayshift.adviser.decide import decide
 from dayshift.adviser.effort import Effort
-from dayshift.adviser.evidence import Advice, Volume
+from dayshift.adviser.evidence import Advice, Ladder, Volume
 from dayshift.adviser.history import Situation
 from dayshift.adviser.leakage import suspicions
 from dayshift.adviser.replay import Replay
@@ -138,16 +138,34 @@ def _replayed(
         )
         replay = held.enter_context(Replay(history, weeks, options=options, workers=pool))
         made = replayed(history, replay, made, request, request.limit_s - reserved)
+        made = replace(made, notes=(*made.notes, *replay.notes, *_not_kept(options.cache)))
         if replay.stopped:
             made = replace(made, complete=False, unfinished=_missing(made, request))
         return made, _last_model(replay) if GROWTH in request.questions and made.skill else None
 
 
+def _not_kept(cache: Cache | None) -> tuple[str, ...]:
+    if cache is None or cache.fault is None:
+        return ()
+    return (f"what was replayed could not all be kept ({cache.fault}), so the next run computes it again",)
+
+
 def _missing(made: Advice, request: AdviseRequest) -> tuple[str, ...]:
     """The parts that have no figure yet; where all have one, what was still to make them finer."""
-    have = {FRESH: made.freshness, LABELS: made.label_delay, CADENCE: made.cadence, MONITORING: made.monitoring}
-    none = tuple(name for name, part in have.items() if part is None and name in request.questions)
+    ladders = {FRESH: made.freshness, LABELS: made.label_delay}
+    have = {name: ladder is not None and _measured(ladder) for name, ladder in ladders.items()}
+    have |= {CADENCE: made.cadence is not None and made.cadence.finding.gain is not None}
+    have |= {MONITORING: made.monitoring is not None}
+    asked = [name for name in (FRESH, LABELS, CADENCE, MONITORING) if name in request.questions]
+    none = tuple(name for name in asked if not have.get(name, False))
     return none or ("the last replays, which make the intervals narrower",)
+
+
+def _measured(ladder: Ladder) -> bool:
+    """Whether any rung has a gain; of labels that are known at once there is none to be had."""
+    return ladder.foot == "0s" or any(
+        rung.finding is not None and rung.finding.gain is not None for rung in ladder.rungs
+    )
 
 
 def _last_model(replay: Replay) -> Model | None:
@@ -166,5 +184,5 @@ def _grown(history: History, made: Advice, request: AdviseRequest, model: Model 
     if GROWTH not in request.questions or made.volume is None:
         return made
     request.begins("what this machine can do")
-    rates = capacity.capacity(history.pipeline, history.log, model)
+    rates = capacity.capacity(history.pipeline, history.whole, model)
     return replace(made, growth=growth.growth(made.volume, rates, request.settings.advise, request.now_us))

@@ -19,7 +19,7 @@ class Runner:
         self, desk: Desk, workers: Workers | None, kept: tuple[Cache, Keys] | None, stop: Callable[[], bool] | None
     ) -> None:
         self._desk, self._workers, self._kept, self._stop = desk, workers, kept, stop
-        self._opened, self._round = False, 0
+        self._opened, self._round, self._alone = False, 0, False
         self.stopped, self.late = False, False
         self.notes: list[str] = []
 
@@ -51,6 +51,10 @@ class Runner:
             self._over(None)
             yield from self._collected()
 
+    def alone(self) -> None:
+        """Hand nothing more to workers; what they are at still counts."""
+        self._alone = True
+
     def _over(self, limit: Limit | None) -> bool:
         self.stopped = self.stopped or (self._stop is not None and self._stop())
         self.late = self.late or (limit is not None and limit.past)
@@ -58,6 +62,8 @@ class Runner:
 
     def _parallel(self) -> bool:
         """Whether there are workers that can make the estimator; asked when there is the first task for them."""
+        if self._alone:
+            return False
         if self._workers is not None and not self._opened:
             self._opened = True
             if not self._workers.open(self._desk.bench):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dayshift.adviser.evidence import Asks, Skillset, Team
+from dayshift.adviser.evidence import Ability, Asks, Team
 from dayshift.adviser.repository import ABILITIES, evidence
 from dayshift.definition.settings import Settings, TeamSettings
 
@@ -81,31 +81,31 @@ def team(settings: Settings | TeamSettings, root: Path | None) -> Team:
     """
     declared = settings.team if isinstance(settings, Settings) else settings
     found = {} if root is None else evidence(root)
-    skills = tuple(skillset(name, getattr(declared, name, None), tuple(found.get(name, ()))) for name in ABILITIES)
+    abilities = tuple(ability(name, getattr(declared, name, None), tuple(found.get(name, ()))) for name in ABILITIES)
     given = declared.model_dump(exclude_none=True)
     return Team(
         declared=bool(given),
-        skills=skills,
-        options=tuple(asks(option, skills, declared) for option in OPTIONS),
+        abilities=abilities,
+        options=tuple(asks(option, abilities, declared) for option in OPTIONS),
         hours_a_month=declared.hours_a_month,
         on_call=declared.on_call,
     )
 
 
-def skillset(name: str, declared: str | None, found: tuple[str, ...]) -> Skillset:
+def ability(name: str, declared: str | None, found: tuple[str, ...]) -> Ability:
     """One ability with its state.
 
-    >>> skillset("ci", "yes", ()).state, skillset("ci", "no", ("a.yml:1",)).state, skillset("ci", None, ()).state
+    >>> ability("ci", "yes", ()).state, ability("ci", "no", ("a.yml:1",)).state, ability("ci", None, ()).state
     ('declared, no file', 'found, not declared', 'absent')
     """
     if declared in ("yes", "partly"):
-        return Skillset(name, declared, found, AGREED if found else NO_FILE)
-    return Skillset(name, declared, found, NOT_DECLARED if found else ABSENT)
+        return Ability(name, declared, found, AGREED if found else NO_FILE)
+    return Ability(name, declared, found, NOT_DECLARED if found else ABSENT)
 
 
-def asks(option: Option, skills: Sequence[Skillset], declared: TeamSettings) -> Asks:
+def asks(option: Option, abilities: Sequence[Ability], declared: TeamSettings) -> Asks:
     """What an option asks of this team: the abilities that are missing, the hours with learning them, whether it can."""
-    by_name = {skill.name: skill for skill in skills}
+    by_name = {each.name: each for each in abilities}
     missing = tuple(name for name in option.needs if not _is_there(by_name[name]))
     partly = sum(by_name[name].declared == "partly" for name in option.needs)
     hours = declared.hours_a_month
@@ -121,8 +121,8 @@ def asks(option: Option, skills: Sequence[Skillset], declared: TeamSettings) -> 
     )
 
 
-def _is_there(skill: Skillset) -> bool:
-    return skill.declared in ("yes", "partly") or (skill.declared is None and bool(skill.found))
+def _is_there(one: Ability) -> bool:
+    return one.declared in ("yes", "partly") or (one.declared is None and bool(one.found))
 
 
 def assumptions(found: Team) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ day's events under one stamp are no burst. Days are those of UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from dayshift.adviser.evidence import SourceVolume, Volume
 from dayshift.definition.duration import MICROSECONDS
-from dayshift.engines.contract import LOAD
-from dayshift.engines.local.cuts import read
 
 Int64 = NDArray[np.int64]
 SECOND_US, MINUTE_US, HOUR_US, DAY_US = (MICROSECONDS[unit] for unit in ("s", "m", "h", "d"))
@@ -80,6 +78,7 @@ def volume(history: Times, bytes_by_source: Mapping[str, int] | None, deadline_u
         resolution_us=unit,
         daily=_daily(every),
         deadline_us=deadline_us,
+        told_until_us=told_until(sources.values()),
     )
 
 
@@ -145,15 +144,32 @@ def _daily(times: Int64) -> tuple[tuple[int, int], ...]:
 
 def loads_of(history: Any, sources: Mapping[str, tuple[Int64, Int64]]) -> dict[str, Int64]:
     """The load that brought each event of the sources whose arrival is not recorded, where the history has a log."""
-    pipeline, log = getattr(history, "pipeline", None), getattr(history, "log", None)
+    pipeline, log = getattr(history, "pipeline", None), getattr(history, "whole", None)
     found: dict[str, Int64] = {}
     if pipeline is None or log is None or log.last_load < 2:
         return found
+    from dayshift.engines.contract import LOAD
+    from dayshift.engines.local.cuts import read
+
     for source in pipeline.sources:
         if source.name in sources and lateness(*sources[source.name]) is None:
             column = read(log, source, [source.time]).select(LOAD).collect(engine="streaming").to_series()
             found[source.name] = column.to_numpy()
     return found
+
+
+def told_until(sources: Iterable[tuple[Int64, Int64]]) -> int | None:
+    """Up to when every source has told of 99 % of its events: a source that is known late has the last days still to tell.
+
+    >>> day = np.arange(10)
+    >>> told_until([(day, day), (day[:3], day[:3] + 7)])
+    2
+    """
+    there = [(time, known) for time, known in sources if len(known)]
+    if not there:
+        return None
+    end = max(int(known.max()) for _, known in there)
+    return end - max(max(int(np.quantile(known - time, 0.99)), 0) for time, known in there)
 
 
 def lateness(event_time: Int64, known: Int64, load: Int64 | None = None) -> Mapping[str, float] | None:

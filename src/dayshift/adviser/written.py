@@ -17,7 +17,7 @@ from typing import Any
 from dayshift.adviser.evidence import Advice
 from dayshift.diagnostics import NotReady
 
-FORMAT = 1
+FORMAT = 2
 
 
 def to_json(advice: Advice) -> dict[str, Any]:
@@ -72,9 +72,22 @@ def _nullable(part: Any) -> Any:
 def save(advice: Advice, path: Path) -> None:
     """Writes an advice, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"format": FORMAT, **asdict(advice)}, default=_item), encoding="utf-8")
-    partial.replace(path)
+    whole_or_not(path, json.dumps({"format": FORMAT, **asdict(advice)}, default=_item))
+
+
+def whole_or_not(path: Path, text: str) -> None:
+    """Puts a text into a file, or leaves what stood there; a disk that is full keeps nothing of it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def load(path: Path) -> Advice:

@@ -34,7 +34,9 @@ def compute(project: Project, now: dt.datetime, *, seconds: float | None, quiet:
     from dayshift.adviser.history import read_history, require
     from dayshift.adviser.pool import Workers
     from dayshift.adviser.run import AdviseRequest, advise
+    from dayshift.engines.local.memory import keep_no_large
 
+    keep_no_large()
     require(project.pipeline)
     if not project.lake.last_load:
         _load(project, now, quiet=quiet)

@@ -137,7 +137,10 @@ def monitoring_part(monitoring: Monitoring | None, unit: Yardstick) -> list[Html
             "The days by month, and how this was computed",
             MONITORING_HOW,
             _by_month(monitoring),
-            findings_table([monitoring.finding], f"The numbers behind it, in {unit.metric} × days a fault"),
+            findings_table(
+                [monitoring.finding],
+                f"The numbers behind it: loss of {unit.metric} a day × the days that the mean fault is found sooner",
+            ),
         ),
     ]
 
@@ -208,7 +211,7 @@ def _shifts(monitoring: Monitoring, unit: Yardstick) -> Html | str:
         "seen live after",
         "nightly",
         "by weekly accuracy",
-        f"cost, {unit.metric} × days",
+        f"cost: loss of {unit.metric} a day × days unseen",
     )
     rows = [
         (
@@ -357,20 +360,20 @@ def team_part(team: Team | None) -> list[Html | str | None]:
         "option",
         "new things to run",
         "on call",
-        "skills not there yet",
+        "abilities not there yet",
         "hours to set up",
         "hours a month",
         "operable",
     )
-    skills = [(one.name, one.declared or DASH, ", ".join(one.found) or DASH, one.state) for one in team.skills]
+    abilities = [(one.name, one.declared or DASH, ", ".join(one.found) or DASH, one.state) for one in team.abilities]
     return [
         paragraph(" ".join(said), "meaning"),
         stack(head, options, "What each option asks of this team"),
         unfold(
             "What was declared, and what was found in the repository",
-            table(("ability", "declared", "found in the repository", "together"), skills, "Declared and found"),
+            table(("ability", "declared", "found in the repository", "together"), abilities, "Declared and found"),
         )
-        if skills
+        if abilities
         else None,
     ]
 
@@ -384,7 +387,10 @@ def growth_part(growth: Growth | None, volume: Volume | None) -> list[Html | str
     full = [_full(one) for one in growth.saturations]
     caption = "Each day and the mean over seven days; two forecasts with 90 % bands; what one machine carries is dashed, or written where it lies far above"
     return [
-        paragraph(" ".join(part for part in (trend, sentence(growth.spark_evidence)) if part), "meaning"),
+        paragraph(
+            " ".join(part for part in (trend, _left_out(growth, volume), sentence(growth.spark_evidence)) if part),
+            "meaning",
+        ),
         Html(f"<p>A second machine (Spark): {verdict(growth.spark_verdict).text}</p>")
         if growth.spark_verdict
         else None,
@@ -395,6 +401,14 @@ def growth_part(growth: Growth | None, volume: Volume | None) -> list[Html | str
             "The numbers, and how this was computed", GROWTH_HOW, _capacity(growth), _season(growth), _forecast(growth)
         ),
     ]
+
+
+def _left_out(growth: Growth, volume: Volume | None) -> str:
+    """Which days are not counted, where these are more than the last one, which is hardly ever over."""
+    whole = finite(growth.whole_until_us)
+    if whole is None or volume is None or not volume.daily or volume.daily[-1][0] - whole < DAY_US:
+        return ""
+    return f"Days from {day(whole)} on are left out: not all of their events had arrived."
 
 
 def _trend(low: float, middle: float, high: float) -> str:
@@ -432,8 +446,9 @@ def _dates(dates: tuple[int | None, int | None, int | None] | None) -> str:
 
 
 def _growth_chart(growth: Growth, volume: Volume | None) -> Html:
+    whole = finite(growth.whole_until_us)
     held = points_of(volume.daily) if volume else []
-    history = [(point[0], point[1]) for point in held]
+    history = [(point[0], point[1]) for point in held if whole is None or point[0] < whole]
     ahead: Ahead = {law: points_of(growth.forecast[law]) if law in growth.forecast else [] for law, _ in LAWS}
     ends = [point[-1] for law in ahead.values() for point in law] + [y for _, y in history]
     times = [x for x, _ in history] + [point[0] for law in ahead.values() for point in law]

@@ -63,7 +63,7 @@ CADENCE_HOW = (
 )
 AGE_HOW = (
     "Every model is scored in the weeks after its fit, always beside the fresh model of the same week. The half-life comes "
-    "from the ratio of their skills; its interval is a jackknife over weeks and over fits."
+    "from the ratio of their skill; its interval is a jackknife over weeks and over fits."
 )
 
 

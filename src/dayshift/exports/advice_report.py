@@ -11,6 +11,7 @@ from html import escape
 from pathlib import Path
 
 from dayshift.adviser.evidence import Advice, Factor, Part
+from dayshift.adviser.written import whole_or_not
 from dayshift.exports.advice_money import money_part
 from dayshift.exports.advice_operation import growth_part, monitoring_part, team_part, volume_part
 from dayshift.exports.advice_quality import (
@@ -86,9 +87,9 @@ SHORT = {
 
 
 def write_advice(advice: Advice, path: Path) -> Path:
-    """Writes the page to `path`, making its folder, and gives the path."""
+    """Writes the page to `path`, making its folder, and gives the path; what stood there stays where that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(advice_html(advice), encoding="utf-8")
+    whole_or_not(path, advice_html(advice))
     return path
 
 

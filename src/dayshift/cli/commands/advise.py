@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
 FOLDER, ADVICE, PAGE, CACHE = "advice", "advice.json", "advice.html", "cache"
+SETTINGS = "dayshift.toml"
+AT_ONCE = "_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0"
+"""Polars' allocator gives freed memory back at once; it reads this when Polars is imported."""
 
 WhatIf = Annotated[
     str | None,
@@ -42,12 +46,13 @@ def advise(
 
         emit(of_json(), [], as_json=True)
         return 0
+    if what_if is not None:
+        _tell(_judged_again(folder, what_if), None, as_json=as_json)
+        return 0
+    os.environ.setdefault(*AT_ONCE)
     from dayshift.runtimes.project import open_project
 
     time, project = now_or(now), open_project(folder, warnings)
-    if what_if is not None:
-        _tell(_judged_again(project, what_if), None, as_json=as_json)
-        return 0
     if plan:
         planned = _plan(project, seconds)
         emit(planned, [facts("Would", planned)], as_json=as_json)
@@ -60,7 +65,7 @@ def advise(
         page = _keep(project, advice)
     except OSError as fault:  # an advice took its time: it is told even where it cannot be kept
         page = None
-        talk(f"warning: the advice cannot be kept: {fault}")
+        talk(f"warning: the advice cannot be kept: {fault}; what stood in {FOLDER}/ before stays")
     _tell(advice, page, as_json=as_json)
     return 1 if advice.stopped_by else 0
 
@@ -83,11 +88,15 @@ def _keep(project: Project, advice: Advice) -> Path:
     return write_advice(advice, kept / PAGE)
 
 
-def _judged_again(project: Project, text: str) -> Advice:
+def _judged_again(folder: Path, text: str) -> Advice:
+    """From what is on disk and the settings alone: the pipeline's file, and what it imports, is not read."""
     from dayshift.adviser.what_if import judge_again, parse
     from dayshift.adviser.written import load
+    from dayshift.definition.settings_file import read_settings
 
-    return judge_again(load(project.root / FOLDER / ADVICE), parse(text), project.settings)
+    root = folder.resolve()
+    settings = read_settings(root / SETTINGS)
+    return judge_again(load(root / FOLDER / ADVICE), parse(text), settings)
 
 
 def _plan(project: Project, seconds: float | None) -> dict[str, object]:

@@ -117,7 +117,7 @@ class Asof:
         }
         places, asking = self._places(self._standing)
         self._events = {name: replace(found, position=places[name]) for name, found in self._events.items()}
-        self._placed: tuple[int, Placed] = (0, self._declared(asking))
+        self._placed: tuple[int, Placed] | None = (0, self._declared(asking))
 
     def _read(self, log: Log) -> tuple[pl.DataFrame, Int64 | None]:
         """Every source's events, one source after the other; the questions, and which events ask them."""
@@ -218,8 +218,9 @@ class Asof:
         return Placed(self._events, clocks, own)
 
     def _place(self, sooner_us: int) -> Placed:
-        if self._placed[0] == sooner_us:
+        if self._placed is not None and self._placed[0] == sooner_us:
             return self._placed[1]
+        self._placed = None  # two at once are not held
         label = self.task.pipeline.label
         name = "" if label is None else label.source.name
         if sooner_us == 0 or name not in self._events or name == self.task.asker:
@@ -248,7 +249,7 @@ class Asof:
         found = order.merge(order.stamps([(part.load, part.known) for part in parts]))
         asking = found.pop(0) if self._ticks is not None else None
         places = dict(zip(names, found, strict=True))
-        return places, places[self.task.asker][self._asking] if asking is None else asking
+        return places, places[self.task.asker] if asking is None else asking
 
 
 def sooner(pipeline: Pipeline, features: Sequence[WindowFeature], sooner_us: int) -> tuple[WindowFeature, ...]:
