@@ -58,7 +58,9 @@ class Doors:
 def arrived(source: str, rows: Sequence[dict[str, str | None]], stamps: Sequence[int] | None = None) -> Arrived:
     """Rows as they come from a topic."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    frame = pl.DataFrame({name: [row.get(name) for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String))
+    frame = pl.DataFrame(
+        {name: [row.get(name) for row in rows] for name in names}, schema=dict.fromkeys(names, pl.String)
+    )
     numbers = pl.int_range(1, len(rows) + 1, eager=True).alias("row")
     marks = None if stamps is None else np.array(stamps, np.int64)
     return Arrived(source, Chunk(frame, f"{source}/0", numbers, sparse=True), marks)
@@ -164,7 +166,10 @@ def test_a_poison_row_that_comes_twice_is_held_once() -> None:
 
 
 ROW = st.builds(
-    payment, st.sampled_from("abcdef"), st.sampled_from(["1.00", "2.00", "-3.00", "x"]), st.sampled_from(["2024-05-01", "no"])
+    payment,
+    st.sampled_from("abcdef"),
+    st.sampled_from(["1.00", "2.00", "-3.00", "x"]),
+    st.sampled_from(["2024-05-01", "no"]),
 )
 
 
@@ -182,10 +187,12 @@ def test_the_size_of_a_micro_batch_decides_nothing(rows: list[dict[str, str | No
         at += size
     one, other = whole.events("payments"), cut.events("payments")
     assert one.equals(other) or (one.is_empty() and other.is_empty())
-    held = [sorted(sum((r.held["raw"].to_list() for r in doors.results), [])) for doors in (whole, cut)]
+    held = [sorted(raw for r in doors.results for raw in r.held["raw"]) for doors in (whole, cut)]
     assert held[0] == held[1]
     assert all(balanced(taken) for doors in (whole, cut) for taken in doors.results)
-    assert sum(t.counts["payments"].loaded for t in whole.results) == sum(t.counts["payments"].loaded for t in cut.results)
+    assert sum(t.counts["payments"].loaded for t in whole.results) == sum(
+        t.counts["payments"].loaded for t in cut.results
+    )
 
 
 @given(parts=st.lists(st.lists(st.integers(0, 50), max_size=20), max_size=12))

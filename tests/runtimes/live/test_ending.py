@@ -129,13 +129,11 @@ def test_killed_at_random_it_loses_nothing_and_doubles_nothing(shop: Shop) -> No
     for day in range(DAYS, DAYS + 6):
         shop.write_day(day)
         with running(shop.root) as process:
-            begun = time.monotonic()
             until(lambda: status(shop.root).get("pid") == process.pid, process)
             time.sleep(chance.uniform(0.0, 1.5))
             process.kill()
-        assert time.monotonic() > begun
     with running(shop.root, "--until-caught-up") as process:
-        out, err = process.communicate(timeout=PATIENCE)
+        _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
     project = shop.open()
     for name in ("orders", "returns"):
