@@ -193,3 +193,16 @@ def test_ctrl_c_ends_a_replay_in_order(kafka: Cluster, topic: str, history: Path
     assert report["messages"]["payments"] == len(found)
     assert "Traceback" not in err
     assert pl.Series(found).is_duplicated().sum() == 0
+
+
+@pytest.mark.kafka
+def test_a_topic_that_would_delete_the_history_is_refused(
+    kafka: Cluster, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Into a topic that keeps a day a history of 2024 is not sent; by the broker's own clock it is."""
+    short = kafka.topic("kept-for-a-day", retention_ms="86400000")
+    assert run(["replay", "payments", short, "--brokers", kafka.address, "-C", str(history)]) == 2
+    said = capsys.readouterr().err
+    assert "error[DS765]: topic 'kept-for-a-day' would delete this history: it keeps messages for 1d" in said
+    stamped = kafka.topic("stamped-on-arrival", retention_ms="86400000", message_timestamp_type="LogAppendTime")
+    assert run(["replay", "payments", stamped, "--brokers", kafka.address, "-C", str(history)]) == 0

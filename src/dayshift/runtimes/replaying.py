@@ -16,7 +16,7 @@ from dayshift.connectors.kafka import topics as asking
 from dayshift.connectors.kafka.client import Address, address_of
 from dayshift.connectors.kafka.sending import Sender
 from dayshift.connectors.retry import retry_of
-from dayshift.definition import Pipeline, Source
+from dayshift.definition import Pipeline, Source, format_duration
 from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import NotReady, UsageError, nearest, shorten
 from dayshift.lifecycle.ingest import ingest
@@ -97,7 +97,8 @@ def plan(project: Project, wish: Wish, now: dt.datetime) -> ReplayPlan:
     """What `run` would send.
 
     Raises:
-        UsageError: DS760, no such source; DS761, nobody says where Kafka is; DS763, it cannot be replayed.
+        UsageError: DS760, no such source; DS761, nobody says where Kafka is; DS763, it cannot be replayed; DS765, the topic
+            would delete it.
         NotReady: DS331, the topic does not exist; DS762, there is nothing to send; DS3xx, a source or Kafka is not there.
     """
     selection, retry = _selection(project, wish), retry_of(project.settings.ingest)
@@ -110,6 +111,7 @@ def plan(project: Project, wish: Wish, now: dt.datetime) -> ReplayPlan:
             made.append(topic)
     with _history(project, selection, now) as (lake, origin, left_out):
         counts, first, last = span(lake.as_log(), selection)
+    _check_kept(project.settings, wish, selection, first, now)
     return ReplayPlan(
         messages=counts,
         topics={source.name: topic for source, topic in selection.topics.items()},
@@ -141,6 +143,7 @@ def run(
         asking.partitions_of(_address(project.settings, wish, topic), topic, retry, wish.partitions)
     sender = Sender(_address(project.settings, wish, wish.topic))
     with _history(project, selection, now) as (lake, origin, left_out):
+        _check_kept(project.settings, wish, selection, span(lake.as_log(), selection)[1], now)
         sent = replay(lake.as_log(), selection, sender, wish.speed, told)
     names = {source.name: topic for source, topic in selection.topics.items()}
     report = ReplayReport(sent, names, wish.speed, sender.bytes, origin, left_out)
@@ -197,6 +200,27 @@ def _check(source: Source, wish: Wish) -> None:
             facts=("the lake keeps the schema's columns only, so the messages could not be read back",),
             hint=f"name '{min(lost)}' in the schema",
         )
+
+
+def _check_kept(settings: Settings, wish: Wish, selection: Selection, first: int | None, now: dt.datetime) -> None:
+    """Refuse a topic that would delete the history's first messages as soon as it has them: it counts from their timestamps."""
+    retry = retry_of(settings.ingest)
+    for topic in sorted(set(selection.topics.values())):
+        address = _address(settings, wish, topic)
+        if first is None or not asking.exists(address, topic, retry):
+            continue
+        kept = asking.keeps_ms(address, topic, retry)
+        if kept is not None and first < microseconds(now) - kept * 1_000:
+            raise UsageError(
+                "DS765",
+                f"topic '{topic}' would delete this history: it keeps messages for {format_duration(kept * 1_000)}",
+                facts=(
+                    f"the history begins on {_time(first):%Y-%m-%d %H:%M} UTC, and its messages have its own times",
+                    "nothing was sent",
+                ),
+                hint=f"kafka-configs.sh --bootstrap-server {address.shown} --alter --entity-type topics --entity-name {topic} "
+                "--add-config retention.ms=-1",
+            )
 
 
 def _address(settings: Settings, wish: Wish, topic: str) -> Address:

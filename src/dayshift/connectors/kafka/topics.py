@@ -131,3 +131,22 @@ def exists(address: Address, topic: str, retry: Retry) -> bool:
             raise
         return False
     return True
+
+
+def keeps_ms(address: Address, topic: str, retry: Retry) -> int | None:
+    """For how long a topic keeps a message by the message's own timestamp, milliseconds; None: for ever, or by another clock.
+
+    Raises:
+        NotReady: DS330, no broker can be reached; DS334, Kafka refuses.
+    """
+    from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+    link = Link(address, AdminClient, {"log_level": 0})
+    asked = ConfigResource(ResourceType.TOPIC, topic)
+    found = link.ask(
+        lambda seconds: link.client.describe_configs([asked], request_timeout=seconds)[asked].result(), retry
+    )
+    kept = int(found["retention.ms"].value)
+    deletes = "delete" in found["cleanup.policy"].value
+    own = found["message.timestamp.type"].value == "CreateTime"
+    return kept if deletes and own and kept >= 0 else None
