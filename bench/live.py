@@ -50,7 +50,7 @@ PAGE = ROOT / "docs" / "concepts" / "live-speed.md"
 PARTS = ("kernel", "floor", "path", "rivals", "recovery")
 WARM_DAYS = 38
 STEPS = (0.05, 0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-FEWER = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+FEWER = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
 BACKLOG = {
     "dayshift": 500_000,
     "dayshift-features": 500_000,
