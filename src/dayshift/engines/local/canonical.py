@@ -3,6 +3,9 @@
 Narrow integers, categories, 32-bit floats, other units and zones of time have one canonical equal and get it. Times mean
 what `semantics/instants.py` says: one without a zone is UTC, digits finer than a microsecond are cut off towards the past;
 no session's or machine's time zone is ever asked.
+
+A column that was declared later than the log began is absent there. When it is optional, its value is null in all those
+events, as it is in an event that came without it; when it is not, nobody can say what it was.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ def canonical(frame: pl.LazyFrame, source: Source, columns: Iterable[str]) -> pl
     """`_load`, `_position` and these columns of the source, in their canonical types.
 
     Raises:
-        DefinitionError: DS521, a column is absent or of a type that has no canonical equal.
+        DefinitionError: DS521, a column is of a type that has no canonical equal, or is absent and not optional.
 
     >>> at = pl.Series("at", [1], pl.Int64).cast(pl.Datetime("ms", "Europe/Berlin"))
     >>> log = pl.DataFrame([at]).lazy().with_columns(_load=1, _position=0)
@@ -43,19 +46,34 @@ def canonical(frame: pl.LazyFrame, source: Source, columns: Iterable[str]) -> pl
 
 
 def _as(name: str, kind: str, found: pl.DataType | None, source: Source) -> pl.Expr:
-    if found is not None:
-        if found == DTYPES[kind]:
-            return pl.col(name)
-        if kind == "datetime" and isinstance(found, pl.Datetime):
-            return instants(pl.col(name), found)
-        if isinstance(found, _SAFE.get(kind, ())):
-            return pl.col(name).cast(DTYPES[kind])
-    raise DefinitionError(
+    if found is None:
+        if _may_be_absent(name, source):
+            return pl.lit(None, DTYPES[kind]).alias(name)
+        hint = f'"{name}": ds.optional(...)    # null in the events that came without it; not for a time or a key'
+        raise _refusal(name, kind, "absent", source, hint)
+    if found == DTYPES[kind]:
+        return pl.col(name)
+    if kind == "datetime" and isinstance(found, pl.Datetime):
+        return instants(pl.col(name), found)
+    if isinstance(found, _SAFE.get(kind, ())):
+        return pl.col(name).cast(DTYPES[kind])
+    hint = "load the source through `dayshift run`, which brings every column into its canonical type"
+    raise _refusal(name, kind, str(found), source, hint)
+
+
+def _may_be_absent(name: str, source: Source) -> bool:
+    """Whether no event needs a value of it: it is optional, and names or places no event."""
+    identity = (LOAD, POSITION, source.time, source.arrival, *source.key_columns)
+    return name not in identity and source.columns[name].optional
+
+
+def _refusal(name: str, kind: str, found: str, source: Source, hint: str) -> DefinitionError:
+    return DefinitionError(
         "DS521",
-        f"column {name!r} of the log of source {source.name!r} is {'absent' if found is None else found}, not {DTYPES[kind]}",
+        f"column {name!r} of the log of source {source.name!r} is {found}, not {DTYPES[kind]}",
         place=source.place,
         facts=(f"the definition says {kind!r}",),
-        hint="load the source through `dayshift run`, which brings every column into its canonical type",
+        hint=hint,
     )
 
 
