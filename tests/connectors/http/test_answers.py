@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import re
@@ -16,10 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dayshift.connectors.http.app import EventsApp
 from dayshift.connectors.http.body import LARGEST
+from dayshift.connectors.http.inbox import Inbox
 from dayshift.connectors.http.tap import HttpTap
 from dayshift.connectors.live import Arrived, Outcome
 from dayshift.definition.settings import LiveSettings
+from dayshift.diagnostics import NotReady
 from dayshift.testing.connectors import check_tap
 from tests.connectors.http.serving import JSON, LINES, NOW_US, Service, in_background, served, waited
 
@@ -171,6 +175,36 @@ def test_a_token_is_asked_for_when_one_is_set(monkeypatch: pytest.MonkeyPatch) -
         assert service.post({"id": "a"}, headers={**JSON, "Authorization": "bearer s3cret"}).status == 200
         assert [service.ask("GET", path).status for path in ("/livez", "/readyz")] == [200, 200]
         assert "s3cret" not in repr(service.tap.state())
+
+
+@pytest.mark.parametrize(
+    ("token", "said"), [("env:EVENTS_TOKEN", "variable 'EVENTS_TOKEN' is empty"), ("", "is empty")]
+)
+@pytest.mark.parametrize("value", ["", " \n"])
+def test_an_empty_token_is_refused_before_anybody_listens(
+    monkeypatch: pytest.MonkeyPatch, token: str, said: str, value: str
+) -> None:
+    """A secret that was not filled in must not open the door to whoever shows nothing."""
+    monkeypatch.setenv("EVENTS_TOKEN", value)
+    with pytest.raises(NotReady, match=f"DS113: .*{said}"):
+        HttpTap(["payments"], {}, LiveSettings(listen="127.0.0.1:0", token=token), lambda: NOW_US)
+
+
+@pytest.mark.parametrize("shown", [b"Bearer ", b"Bearer", b"Bearer    ", b""])
+def test_an_application_with_an_empty_token_opens_to_nobody(shown: bytes) -> None:
+    """Also where somebody mounts it with a token of his own."""
+    app = EventsApp(Inbox(["payments"]), ["payments"], {}, "", lambda: NOW_US, lambda: None)
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("the body is not asked for")
+
+    scope = {"type": "http", "method": "POST", "path": "/events/payments", "headers": [(b"authorization", shown)]}
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 401
 
 
 def test_rows_are_known_when_their_request_is_complete() -> None:

@@ -31,7 +31,7 @@ class EventsApp:
         inbox: where they go; it knows the sources.
         sources: those that are sent by HTTP.
         others: the pipeline's other sources, and where they come from, for whoever sends to one of them.
-        token: what a sender must show; None when nothing.
+        token: what a sender must show; None when nothing. Nobody can show an empty one.
         clock_us: microseconds since 1970, asked when a request is complete.
         arrived: called when there is something to take.
         body_seconds: how long a body may take to come.
@@ -167,8 +167,9 @@ class EventsApp:
     def _check_token(self, given: bytes | None) -> None:
         if self._token is None:
             return
-        kind, _, shown = (given or b"").partition(b" ")
-        if kind.lower() != b"bearer" or not hmac.compare_digest(shown.strip(), self._token):
+        kind, _, rest = (given or b"").partition(b" ")
+        shown = rest.strip()
+        if kind.lower() != b"bearer" or not shown or not hmac.compare_digest(shown, self._token):
             said = "the token is wrong" if given else "a token is asked for"
             challenge = ((b"www-authenticate", b"Bearer"),)
             raise Declined(401, said, "Authorization: Bearer TOKEN, as `token` in [live] of dayshift.toml", challenge)

@@ -26,6 +26,7 @@ from dayshift.connectors.http.reading import Run, read
 from dayshift.connectors.http.server import Server, parse_address
 from dayshift.connectors.live import Arrived, Batch, Known, Outcome
 from dayshift.definition.settings import LiveSettings, secret
+from dayshift.diagnostics import NotReady
 from dayshift.semantics.instants import EPOCH
 
 CLOSE_SECONDS = 3.0
@@ -42,7 +43,8 @@ class HttpTap:
 
     Raises:
         DefinitionError: DS341, `listen` is no host and port.
-        NotReady: DS310, the extra `http` is not installed; DS113, the token's environment variable is not set.
+        NotReady: DS310, the extra `http` is not installed; DS113, the token's environment variable is not set, or the
+            token is empty.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class HttpTap:
         self.sources = tuple(sorted(sources))
         self._clock_us = clock_us
         self._address = parse_address(live.listen)
-        token = None if live.token is None else secret(live.token)
+        token = None if live.token is None else _token(live.token)
         self._inbox = Inbox(self.sources)
         self._app = EventsApp(self._inbox, self.sources, others, token, clock_us, self._arrival)
         self._wake: Callable[[], None] = lambda: None
@@ -174,6 +176,21 @@ class HttpTap:
             sparse=True,
         )
         return Arrived(source, chunk, stamps[run.places.to_numpy()], ordered=True)
+
+
+def _token(setting: str) -> str:
+    """The token that senders must show.
+
+    Raises:
+        NotReady: DS113, it is empty: whoever sends nothing would show it.
+    """
+    token = secret(setting).strip()
+    if token:
+        return token
+    name = setting.removeprefix("env:")
+    said = f"environment variable '{name}' is empty" if setting.startswith("env:") else "the token is empty"
+    hint = f"export {name}=..." if setting.startswith("env:") else '[live]\ntoken = "env:EVENTS_TOKEN"'
+    raise NotReady("DS113", said, facts=("asked for by `token` in [live]",), hint=hint)
 
 
 def _tell(answers: Sequence[tuple[Posted, Answer | Declined]]) -> None:
