@@ -75,6 +75,44 @@ def test_damage_in_the_middle_is_refused(tmp_path: Path) -> None:
     assert caught.value.problems[0].code == "DS403"
 
 
+@pytest.mark.parametrize("at", [19, 25, 26, 28, 33])
+def test_a_changed_byte_of_a_records_length_is_damage(tmp_path: Path, at: int) -> None:
+    """A length that was changed on the disk must not make the rest of the file look as if it had never been written."""
+    journal = Journal(tmp_path)
+    for number in range(3):
+        journal.append(1, _entry(number))
+    path = tmp_path / "000000000001.journal"
+    content = bytearray(path.read_bytes())
+    content[at] ^= 64
+    path.write_bytes(content)
+    with pytest.raises(NotReady) as caught:
+        _numbers(journal, 1)
+    assert caught.value.problems[0].code == "DS403"
+
+
+def test_a_file_with_a_torn_end_is_put_aside_and_never_deleted(tmp_path: Path) -> None:
+    """What cannot be told from a loss stays on the disk, beside; a whole file is not kept."""
+    journal = Journal(tmp_path)
+    for number in range(2):
+        journal.append(1, _entry(number))
+    journal.close()
+    path = tmp_path / "000000000001.journal"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert _numbers(journal, 1) == ["0"]
+    assert journal.put_aside(1) > 0
+    assert journal.loads == []
+    assert [one.name for one in tmp_path.iterdir()] == ["000000000001.journal.torn"]
+    journal.append(2, _entry(2))
+    assert journal.put_aside(2) == 0
+    assert journal.loads == [2]
+
+
+def test_other_files_of_the_folder_are_none_of_its_business(tmp_path: Path) -> None:
+    """A copy that somebody made by hand is passed over."""
+    (tmp_path / "copy of 3.journal").write_bytes(b"x")
+    assert Journal(tmp_path).loads == []
+
+
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     """A file that does not begin as a journal does is not taken for an empty one."""
     (tmp_path / "000000000003.journal").write_bytes(b"something else entirely")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,33 @@ def test_a_lock_file_with_anything_in_it_is_no_lock(tmp_path: Path) -> None:
     """The operating system keeps the lock, the file's text is only for the message."""
     (tmp_path / "lake.lock").write_text("nonsense")
     load_of(Lake(tmp_path), {"payments": events(1)})
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "command", "hint"),
+    [
+        ("dayshift", ["live", "-C", "shop"], " (dayshift live)", "kill -TERM {pid}    # it ends in order"),
+        ("dayshift", ["run"], " (dayshift run)", "wait for it, or look what it is: ps -p {pid}"),
+        ("dayshift", [], "", "wait for it, or look what it is: ps -p {pid}"),
+        ("nightly.py", ["live"], "", "wait for it, or look what it is: ps -p {pid}"),
+    ],
+)
+def test_the_message_says_which_command_holds_the_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, arguments: list[str], command: str, hint: str
+) -> None:
+    """A live run holds it for days: whoever is refused learns how to end it; another program has no command of ours."""
+    monkeypatch.setattr(sys, "argv", [f"/srv/bin/{program}", *arguments])
+    with Lake(tmp_path).lock(), pytest.raises(NotReady) as caught, Lake(tmp_path).lock():
+        pass
+    (problem,) = caught.value.problems
+    assert problem.message == f"process {os.getpid()} on {socket.gethostname()}{command} is writing to the lake"
+    assert problem.hint == hint.format(pid=os.getpid())
+
+
+@pytest.mark.parametrize("text", ["nonsense", "[]", '{"pid": 1}', '{"pid": "x", "host": "h"}', ""])
+def test_a_holder_that_left_no_words_is_another_process(tmp_path: Path, text: str) -> None:
+    """Whatever stands in the file, the refusal is DS401."""
+    with Lake(tmp_path).lock():
+        (tmp_path / "lake.lock").write_text(text)
+        with pytest.raises(NotReady, match="DS401: another process is writing"), Lake(tmp_path).lock():
+            pass

@@ -14,7 +14,7 @@ _SOURCE = ("read", "loaded", "quarantined", "duplicates", "out_of_order")
 def live_tables(found: Mapping[str, Any]) -> list[Table | str]:
     """The tables for `dayshift status`; of a run that has ended only that it has."""
     if not found["alive"]:
-        how = "ended in order" if found["state"] == "ended" else "was killed: the next run settles what it left"
+        how = _ended(found)
         return [f"The last live run (process {found['pid']}) {how}; it was last heard of at {_time(found['at'])} UTC"]
     lake, batch = found["lake"], found["micro_batch_ms"]
     return [
@@ -24,6 +24,9 @@ def live_tables(found: Mapping[str, Any]) -> list[Table | str]:
                 "events a second": found["events_s"],
                 "events": found["events"],
                 "questions": found["questions"],
+                "without a prediction": f"{found['unscored']:,}: {found['why_unscored']}"
+                if found["unscored"]
+                else None,
                 "a micro-batch": f"{batch['p50']:,.1f} ms at the median, {batch['p99']:,.1f} ms at the 99th percentile; "
                 f"{found['micro_batch_rows']['p50']:,.0f} events at the median",
                 "not in the lake yet": found["waiting_rows"],
@@ -42,6 +45,14 @@ def live_tables(found: Mapping[str, Any]) -> list[Table | str]:
         *_places("Where events come from", found["taps"]),
         *_places("Where answers go", found["outputs"]),
     ]
+
+
+def _ended(found: Mapping[str, Any]) -> str:
+    if found["state"] == "ended":
+        return "ended in order"
+    if found["state"] == "stopped":
+        return f"was stopped by an error ({found['problem']}): the next run settles what it left"
+    return "was killed: the next run settles what it left"
 
 
 def _model(model: Mapping[str, Any]) -> str | None:

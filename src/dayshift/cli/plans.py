@@ -19,8 +19,11 @@ def run_plan_tables(plan: RunPlan) -> list[Table | str]:
         for one in plan.reads
     ]
     new = any(one.origins for one in plan.reads)
+    settles = {"settles of the live run's journal": _loads(plan.settles)} if plan.settles else {}
+    none = "none: nothing is new beside what is settled" if plan.settles else "none: nothing is new"
     follows = {
-        "load": plan.load if new else "none: nothing is new",
+        **settles,
+        "load": plan.load if new else none,
         "earlier loads to answer": plan.answers,
         "trains": plan.trains,
         "last training": plan.last_training,
@@ -29,6 +32,15 @@ def run_plan_tables(plan: RunPlan) -> list[Table | str]:
     }
     columns = ("source", "new", "bytes", "known", "from cursor", "which")
     return [table("Would read", columns, rows), facts("Then", follows), "nothing was changed"]
+
+
+def _loads(numbers: tuple[int, ...]) -> str:
+    """What is settled, in words.
+
+    >>> _loads((7,)), _loads((7, 8))
+    ('load 7', 'loads 7, 8')
+    """
+    return f"load{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def _listed(paths: tuple[str, ...]) -> str:

@@ -5,11 +5,12 @@ append-only file, made durable by one `fdatasync`; every few seconds the records
 
     lake/live/<load>.journal      the micro-batches that load <load> will hold
     DAYSHIFT-JOURNAL 1\n  | record | record | ...
-    record:  length of the body (u64) · CRC-32 of the body (u32) · body
+    record:  length of the body (u64) · CRC-32 of the body (u32) · CRC-32 of these twelve bytes (u32) · body
     body:    length of the header (u32) · header (JSON: what was counted, and the frames' names and sizes) · Arrow streams
 
-A record that is cut short at the end of a file was never acknowledged: it is passed over, and cut off before the next one is
-written. Anything else that does not match its checksum is damage, and refused.
+A record that is cut short at the end of a file was never acknowledged: it is passed over. But nobody can tell it from one that the
+disk has lost since; so a file with such an end is put aside, never deleted. Anything else that does not match its checksum is
+damage, and refused.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +33,10 @@ from dayshift.lake.files import sync
 
 MAGIC = b"DAYSHIFT-JOURNAL 1\n"
 SUFFIX = ".journal"
+_NAME = re.compile(r"(\d{12})\.journal")
 _HEAD = struct.Struct("<QI")
+_CHECK = struct.Struct("<I")
+TORN = ".torn"
 _LENGTH = struct.Struct("<I")
 
 
@@ -87,8 +92,8 @@ class Journal:
     @property
     def loads(self) -> list[int]:
         """The loads of which there are records, ascending."""
-        found = self._folder.glob(f"*{SUFFIX}") if self._folder.is_dir() else ()
-        return sorted(int(path.stem) for path in found)
+        found = self._folder.iterdir() if self._folder.is_dir() else ()
+        return sorted(int(match[1]) for path in found if (match := _NAME.fullmatch(path.name)))
 
     def append(self, load: int, entry: Entry) -> int:
         """Adds a record and makes it durable; its size in bytes. Errors as `append_all`."""
@@ -106,7 +111,8 @@ class Journal:
             try:
                 for entry in entries:
                     body = entry.to_bytes()
-                    _write(file, _HEAD.pack(len(body), zlib.crc32(body)), body)
+                    head = _HEAD.pack(len(body), zlib.crc32(body))
+                    _write(file, head, _CHECK.pack(zlib.crc32(head)), body)
                 os.fdatasync(file)
             except BaseException:
                 os.ftruncate(file, end)
@@ -123,6 +129,15 @@ class Journal:
         with guarding("reading the journal of the live run", f"file '{path}'"):
             for body in _bodies(path):
                 yield Entry.from_bytes(body)
+
+    def put_aside(self, load: int) -> int:
+        """Renames the file of a load whose end is not whole, so that it can be looked at; how many bytes are not."""
+        path = self._path(load)
+        with guarding("reading the journal of the live run", f"file '{path}'"):
+            torn = path.stat().st_size - _whole(path)
+            if torn:
+                path.replace(path.with_name(path.name + TORN))
+        return torn
 
     def forget(self, upto_load: int) -> None:
         """Deletes the records of all loads up to this one."""
@@ -163,7 +178,7 @@ class Journal:
 
 def _whole(path: Path) -> int:
     """How many bytes of a file are whole records; 0 when not even its first line is there."""
-    size = sum(_HEAD.size + len(body) for body in _bodies(path))
+    size = sum(_HEAD.size + _CHECK.size + len(body) for body in _bodies(path))
     return size + len(MAGIC) if path.stat().st_size >= len(MAGIC) else 0
 
 
@@ -177,13 +192,18 @@ def _bodies(path: Path) -> Iterator[bytes]:
             raise damaged(f"file '{path}'", "it does not begin as a journal does")
         while file.tell() < size:
             at = file.tell()
-            head = file.read(_HEAD.size)
-            if len(head) < _HEAD.size:
+            head, check = file.read(_HEAD.size), file.read(_CHECK.size)
+            if len(check) < _CHECK.size:
                 return
             length, checksum = _HEAD.unpack(head)
-            if file.tell() + length > size:
-                return
+            if _CHECK.unpack(check)[0] != zlib.crc32(head):
+                file.seek(at)
+                if any(file.read()):
+                    raise damaged(f"file '{path}'", f"the record at byte {at} does not say how long it is")
+                return  # room that the disk had given and not filled
             body = file.read(length)
+            if len(body) < length:
+                return
             if zlib.crc32(body) == checksum:
                 yield body
             elif file.tell() == size:

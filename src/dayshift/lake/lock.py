@@ -1,9 +1,9 @@
 """One writer at a time on one machine.
 
 The lock is an advisory `flock` on `lake.lock`, held by the operating system: it ends with the process however that
-ends, so there is no stale lock to remove. The file's text (pid, host, since when) serves only the message of whoever
-is refused. Across machines an object store has no such lock; there the claim of each load (load.py) makes the last
-one that began win and stops the other at its commit.
+ends, so there is no stale lock to remove. The file's text (pid, host, and the command when the program is `dayshift`)
+serves only the message of whoever is refused. Across machines an object store has no such lock; there the claim of each
+load (load.py) makes the last one that began win and stops the other at its commit.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ import fcntl
 import json
 import os
 import socket
+import sys
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from dayshift.diagnostics import NotReady
 from dayshift.lake.faults import guarding
@@ -69,17 +72,41 @@ class Lock:
             os.close(file)
             raise self._refusal(holder) from error
         os.ftruncate(file, 0)
-        os.pwrite(file, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode(), 0)
+        os.pwrite(file, json.dumps(_ourselves(sys.argv)).encode(), 0)
         return file
 
     def _refusal(self, text: str) -> NotReady:
         try:
             holder = json.loads(text)
-            who = f"process {holder['pid']} on {holder['host']}"
-            hint = f"wait for it, or look what it is: ps -p {holder['pid']}"
-        except (ValueError, KeyError, TypeError):
+            who, hint = _told(int(holder["pid"]), str(holder["host"]), holder.get("command"))
+        except (AttributeError, ValueError, KeyError, TypeError):
             who, hint = "another process", "wait until it has ended, then run the same command again"
         return NotReady("DS401", f"{who} is writing to the lake", facts=(f"lock: {self._path}",), hint=hint)
+
+
+def _ourselves(argv: Sequence[str]) -> dict[str, Any]:
+    """What the file says of the holder; a program of somebody else's has no command of ours.
+
+    >>> _ourselves(["/srv/venv/bin/dayshift", "live", "-C", "shop"])["command"]
+    'live'
+    >>> "command" in _ourselves(["/srv/jobs/nightly.py", "live"])
+    False
+    """
+    mine = {"pid": os.getpid(), "host": socket.gethostname()}
+    program = Path(argv[0]) if argv else Path()
+    is_ours = program.name == "dayshift" or program.parts[-2:] == ("dayshift", "__main__.py")
+    return {**mine, "command": argv[1]} if is_ours and len(argv) > 1 and not argv[1].startswith("-") else mine
+
+
+def _told(pid: int, host: str, command: object) -> tuple[str, str]:
+    """Who holds it, and what can be done.
+
+    >>> _told(4711, "build7", "live")
+    ('process 4711 on build7 (dayshift live)', 'kill -TERM 4711    # it ends in order')
+    """
+    what = f" (dayshift {command})" if command else ""
+    end = f"kill -TERM {pid}    # it ends in order" if command == "live" else f"wait for it, or look what it is: ps -p {pid}"
+    return f"process {pid} on {host}{what}", end
 
 
 def _after_fork() -> None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from dayshift.definition.fingerprint import feature_fingerprint, features_fingerprint, label_fingerprint
 from dayshift.definition.pipeline import Pipeline
-from dayshift.diagnostics import Refused, shorten
+from dayshift.diagnostics import DefinitionError, Refused, shorten
 from dayshift.engines.contract import question_columns
 from dayshift.learners.estimator import predict
 from dayshift.learners.registry import Registered
@@ -27,7 +27,7 @@ def score(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: da
     """
     require_same_features(pipeline, features, model.about)
     require_same_label(pipeline, model)
-    return _scored(pipeline, features, model, now)
+    return _scored((pipeline, features_fingerprint(pipeline)), features, model, now)
 
 
 class Scorer:
@@ -40,7 +40,7 @@ class Scorer:
     def __init__(self, pipeline: Pipeline, model: Registered) -> None:
         require_same_features(pipeline, pl.DataFrame(), model.about)
         require_same_label(pipeline, model)
-        self._pipeline, self._model = pipeline, model
+        self._whose, self._model = (pipeline, features_fingerprint(pipeline)), model
 
     @property
     def version(self) -> str:
@@ -49,16 +49,32 @@ class Scorer:
 
     def __call__(self, features: pl.DataFrame, now: datetime) -> pl.DataFrame:
         """The predictions for features of this definition, as `score` gives them."""
-        return _scored(self._pipeline, features, self._model, now)
+        return _scored(self._whose, features, self._model, now)
+
+    def those_it_can(self, features: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, str | None]:
+        """The predictions for those rows that the model can take, and what it says of the last of the others; None: all.
+
+        One row that no training row was like, such as a first null, must not cost the others their answers.
+        """
+        try:
+            return self(features, now), None
+        except DefinitionError as error:
+            if features.height == 1:
+                return self(features.clear(), now), error.problems[0].message
+        half = features.height // 2
+        parts = [self.those_it_can(part, now) for part in (features.head(half), features.slice(half))]
+        return pl.concat([frame for frame, _ in parts]), parts[1][1] or parts[0][1]
 
 
-def _scored(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: datetime) -> pl.DataFrame:
+def _scored(whose: tuple[Pipeline, str], features: pl.DataFrame, model: Registered, now: datetime) -> pl.DataFrame:
+    """The predictions of a definition, given with the fingerprint of its features."""
+    pipeline, fingerprint = whose
     predictions = predict(model.model, features)
     place = [name for name in ("_load", "_position") if name in features.columns]
     return features.select(*question_columns(pipeline), "as_of", *place).with_columns(
         pl.Series("prediction", predictions, pl.Float64),
         pl.lit(str(model.version)).alias("model_version"),
-        pl.lit(features_fingerprint(pipeline)).alias("_fingerprint"),
+        pl.lit(fingerprint).alias("_fingerprint"),
         pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("scored_at"),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -34,8 +35,30 @@ def journal_of(lake: Lake) -> Journal | None:
     return None if path is None else Journal(path / LIVE)
 
 
-def settle(project: Project, now: dt.datetime) -> list[int]:
-    """Commits what a live run has left in the journal; the numbers of these loads.
+@dataclass(frozen=True)
+class Settled:
+    """The loads that were made of the journal; `torn`: files whose end was not whole, by load, with how many bytes of it."""
+
+    loads: tuple[int, ...] = ()
+    torn: Mapping[int, int] = field(default_factory=dict)
+
+    def notes(self) -> list[str]:
+        """What a person should know of it."""
+        found = []
+        if self.loads:
+            told = f"load {self.loads[0]}" if len(self.loads) == 1 else f"loads {self.loads[0]} to {self.loads[-1]}"
+            found.append(
+                f"{told} of a live run stood in its journal and {'is' if len(self.loads) == 1 else 'are'} in the lake now"
+            )
+        return found + [
+            f"the last {count:,} bytes of the journal of load {load} were not whole: a record that nobody was told of, or that the "
+            f"disk has lost since; the file is kept beside, as '{load:012d}.journal.torn'"
+            for load, count in self.torn.items()
+        ]
+
+
+def settle(project: Project, now: dt.datetime) -> Settled:
+    """Commits what a live run has left in the journal.
 
     Call it under the lake's lock, before anything else takes a load's number.
 
@@ -44,16 +67,19 @@ def settle(project: Project, now: dt.datetime) -> list[int]:
     """
     journal = journal_of(project.lake)
     if journal is None:
-        return []
-    settled = []
+        return Settled()
+    settled, torn = [], {}
     for load in journal.loads:
         entries = list(journal.read(load))
         if entries:
             commit(project, load, entries, now)
             settled.append(load)
+        count = journal.put_aside(load)
+        if count:
+            torn[load] = count
         journal.forget(load)
     journal.close()
-    return settled
+    return Settled(tuple(settled), torn)
 
 
 def commit(project: Project, load: int, entries: Sequence[Entry], now: dt.datetime) -> None:

@@ -69,9 +69,7 @@ def _record(
 
 def _run(project: Project, now: dt.datetime, progress: Progress | None, meter: Meter) -> RunReport:
     notes: list[str] = []
-    settled = settle(project, now)
-    if settled:
-        notes.append(f"{_loads(settled)} of a live run stood in its journal and is in the lake now")
+    notes += settle(project, now).notes()
     check_not_ahead(project)
     with meter.step("ingest"):
         load = ingest(project.pipeline, project.settings, project.lake, project.root, now, progress)
@@ -137,10 +135,6 @@ def _train_when_due(project: Project, now: dt.datetime, notes: list[str]) -> Tra
     except DayshiftError as error:
         notes.append(f"training was due and did not succeed: {error}")
         return None
-
-
-def _loads(numbers: list[int]) -> str:
-    return f"load {numbers[0]}" if len(numbers) == 1 else f"loads {numbers[0]} to {numbers[-1]}"
 
 
 def _whose(project: Project) -> dict[str, str]:

@@ -10,6 +10,7 @@ import polars as pl
 
 from dayshift.lifecycle.features import APP as FEATURES
 from dayshift.lifecycle.ingest import to_read
+from dayshift.lifecycle.settle import journal_of
 from dayshift.runtimes import training
 from dayshift.runtimes.past import delivered_so_far, last_ended
 from dayshift.runtimes.report import plain
@@ -34,11 +35,13 @@ class Reading:
 class RunPlan:
     """What `run` would do now.
 
-    `answers` are loads whose questions have no features yet, beside the new one; `trains` says whether training is
-    due; `scores_with` is the champion's version; `delivers` the destinations.
+    `settles` are loads that a live run left in the journal, which are committed before anything is read; `load` is the
+    number that the new one would get; `answers` are loads whose questions have no features yet, beside those two;
+    `trains` says whether training is due; `scores_with` is the champion's version; `delivers` the destinations.
     """
 
     reads: tuple[Reading, ...]
+    settles: tuple[int, ...]
     load: int
     answers: int
     trains: bool
@@ -68,10 +71,11 @@ def of_run(project: Project, now: dt.datetime) -> RunPlan:
     model = project.pipeline.model is not None
     champion = project.registry.alias(project.pipeline.name, "champion") if model and _registered(project) else None
     delivered = delivered_so_far(project)
-    last = project.lake.last_load
+    last, settles = project.lake.last_load, _left_by_live(project)
     return RunPlan(
         reads=reads,
-        load=last + 1,
+        settles=settles,
+        load=max((last, *settles)) + 1,
         answers=last - min(project.features.last_number(FEATURES), last),
         trains=model and training.is_due(project, now),
         last_training=last_ended(project, training.VERB),
@@ -80,6 +84,14 @@ def of_run(project: Project, now: dt.datetime) -> RunPlan:
             name: delivered[name].last_load if name in delivered else 0 for name in project.settings.destinations
         },
     )
+
+
+def _left_by_live(project: Project) -> tuple[int, ...]:
+    """The loads of which a live run left micro-batches in its journal."""
+    journal = journal_of(project.lake)
+    if journal is None:
+        return ()
+    return tuple(load for load in journal.loads if next(journal.read(load), None) is not None)
 
 
 def _registered(project: Project) -> bool:

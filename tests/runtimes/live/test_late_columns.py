@@ -48,5 +48,5 @@ def test_an_optional_column_that_is_added_later_is_null_in_what_came_before(shop
     report = verify(project)
     assert report.equal
     assert report.questions > 0
-    tips = project.features.scan().collect()["tips"]
+    tips = project.features.scan().collect()["tips_2d"]
     assert tips.max() > 0

@@ -224,6 +224,85 @@ def test_a_night_settles_what_a_broken_run_left(later: tuple[Project, list[Recor
     assert_frame_equal(served(project), recomputed(project), check_exact=True)
 
 
+def test_an_error_between_the_session_and_the_journal_saves_no_state(
+    later: tuple[Project, list[Record]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A micro-batch that breaks off after the engine has taken it is taken again: its events are counted once."""
+    project, records = later
+    from dayshift.lifecycle.score import Scorer
+
+    real, calls = Scorer.those_it_can, iter(range(10**6))
+
+    def sometimes(self: Scorer, features: pl.DataFrame, now: dt.datetime) -> Any:
+        if next(calls) == 9:
+            raise Broken
+        return real(self, features, now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Scorer, "those_it_can", sometimes)
+        with pytest.raises(Broken):
+            go(project, Feed(records))
+    project = project_again(project)
+    go(project, Feed(records))
+    assert_frame_equal(served(project), recomputed(project), check_exact=True)
+
+
+def test_a_row_that_the_model_cannot_take_costs_no_other_its_answer(
+    later: tuple[Project, list[Record]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a question has features and no prediction, and the run says why; all others are answered."""
+    project, records = later
+    from dayshift.diagnostics import DefinitionError
+    from dayshift.lifecycle import score
+
+    real = score.predict
+
+    def picky(model: Any, features: pl.DataFrame) -> Any:
+        if features["amount"].is_in([float(records[-1][2].get("amount") or 0)]).any():
+            raise DefinitionError("DS605", "feature 'amount' is strange")
+        return real(model, features)
+
+    records = [one for one in records if one[0] == "orders"]
+    monkeypatch.setattr(score, "predict", picky)
+    report = go(project, Feed(records))
+    asked = project.features.scan().filter(pl.col("as_of") >= FIRST + dt.timedelta(days=DAYS)).collect()
+    answered = project.predictions.scan().collect()
+    assert asked.height == len(records)
+    assert answered.height == len(records) - 1
+    assert any("amount" in note for note in report.notes)
+
+
+def test_of_two_taps_neither_waits_for_the_other(later: tuple[Project, list[Record]]) -> None:
+    """A tap with a long backlog leaves the others their share of each micro-batch."""
+    project, records = later
+    orders = Feed([one for one in records if one[0] == "orders"], sizes=lambda: 10**6)
+    returns = Feed([one for one in records if one[0] == "returns"], sizes=lambda: 10**6)
+    small = project.settings.live.model_copy(update={"batch_rows": 8})
+    object.__setattr__(project, "settings", project.settings.model_copy(update={"live": small}))
+    clock = iter(range(10**9))
+    start = FIRST + dt.timedelta(days=300)
+    live.run(
+        project,
+        lambda: start + dt.timedelta(milliseconds=next(clock)),
+        live.Stop(),
+        until_caught_up=True,
+        given=live.Given((orders, returns)),
+    )
+    assert returns.kept[0] == 4
+    assert_frame_equal(served(project), recomputed(project), check_exact=True)
+
+
+def test_an_idle_run_saves_the_state_behind_its_last_load(later: tuple[Project, list[Record]]) -> None:
+    """Ended when the load it fills is empty, it still leaves a state behind the last one: the next start reads nothing again."""
+    project, records = later
+    quick = project.settings.live.model_copy(update={"commit_rows": len(records)})
+    object.__setattr__(project, "settings", project.settings.model_copy(update={"live": quick}))
+    go(project, Feed(records, sizes=lambda: 10**6))
+    state = project.lake.state("returns").load(project.fingerprint)
+    assert state is not None
+    assert state[0] == project.lake.last_load
+
+
 def test_a_model_is_exchanged_while_running(
     later: tuple[Project, list[Record]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

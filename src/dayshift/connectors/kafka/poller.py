@@ -24,6 +24,7 @@ from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import DayshiftError, NotReady, Refused
 
 AT_ONCE = 10_000
+FEW, GATHER_S = 1_000, 0.01
 LANE_ROWS, ALL_ROWS = 100_000, 1_000_000
 LANE_BYTES, ALL_BYTES = 32 << 20, 256 << 20
 _LEAST_ROWS, _LEAST_BYTES = 1_000, 1 << 20
@@ -115,12 +116,19 @@ class Poller(threading.Thread):
         self._again(now)
         if self._must_wait(now):
             return
+        self._gather()
         messages = self._fetch()
         added = self._add(messages)
         with self._lanes.lock:
             late = len(messages) < AT_ONCE and self._lanes.dry(time.monotonic())
         if added or late:
             self._wake()
+
+    def _gather(self) -> None:
+        """While a few messages wait to be taken more may come: reading some together costs hardly more than reading one."""
+        with self._lanes.lock:
+            if 0 < self._lanes.rows < FEW:
+                self._lanes.lock.wait(GATHER_S)
 
     def _fetch(self) -> list[Any]:
         """What has come, without those of partitions that came or went meanwhile: these are read again."""

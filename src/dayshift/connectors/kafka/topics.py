@@ -139,7 +139,7 @@ def keeps_ms(address: Address, topic: str, retry: Retry) -> int | None:
     Raises:
         NotReady: DS330, no broker can be reached; DS334, Kafka refuses.
     """
-    from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+    from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 
     link = Link(address, AdminClient, {"log_level": 0})
     asked = ConfigResource(ResourceType.TOPIC, topic)

@@ -92,10 +92,6 @@ class LiveDoor:
         rows = pl.concat(held) if held else pl.DataFrame(schema=ROW)
         return Taken(events, rows, counts, tuple(tally.outcome() for tally in tallies))
 
-    def wait(self, position: int) -> None:
-        """Says that the log's clock has come this far: later events are known after it."""
-        self.position = max(self.position, position)
-
     def _place(self, passed: Mapping[str, Passed], load: int, now_us: int) -> dict[str, pl.DataFrame]:
         """Each source's events with their places; sources are merged by stamp, equal stamps by name."""
         found = {name: one for name, one in passed.items() if one.events.height}

@@ -6,7 +6,7 @@ few others are compared with the rows that have that hash, in this micro-batch, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -52,12 +52,9 @@ class LiveSource:
         source, settings: whose rows, and how its section of dayshift.toml treats them.
         bits: the measured grids of its float columns.
         lookup: the events taken so far.
-        raws: the raw texts of the source's rows that are in quarantine.
     """
 
-    def __init__(
-        self, source: Source, settings: SourceSettings, bits: dict[str, int], lookup: Lookup, raws: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, source: Source, settings: SourceSettings, bits: dict[str, int], lookup: Lookup) -> None:
         self._source, self._settings, self._lookup = source, settings, lookup
         self._contract = Contract(source, settings.timezone, bits)
         self._drift = Drift(source, settings)
@@ -65,7 +62,7 @@ class LiveSource:
         alone = source.key_columns if len(source.key_columns) == 1 else ()
         names = [name for name, column in source.columns.items() if column.unique and name not in alone]
         self._unique = {name: KnownHashes() for name in names}
-        self._raws = {_digest(raw) for raw in raws}
+        self._raws: set[bytes] = set()
 
     @property
     def unmeasured(self) -> tuple[str, ...]:
@@ -88,6 +85,10 @@ class LiveSource:
         for name, known in self._unique.items():
             if name in frame.columns:
                 known.add(hash_column(frame[name].drop_nulls()))
+
+    def learn_held(self, raws: Iterable[str | None]) -> None:
+        """Says that rows with these raw texts are in quarantine already; 16 bytes of each are remembered."""
+        self._raws.update(map(_digest, raws))
 
     def take(self, mine: Sequence[tuple[int, Arrived]]) -> Passed:
         """What of these passes, numbered as they came."""

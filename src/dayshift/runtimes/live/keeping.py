@@ -27,7 +27,7 @@ COMPACT_EVERY = 500
 
 @dataclass(frozen=True)
 class Ended:
-    """A load whose micro-batches are all in the journal."""
+    """A load whose micro-batches are all in the journal; without entries, only a state behind it that is to be saved."""
 
     load: int
     entries: list[Entry]
@@ -81,10 +81,11 @@ class Keeper:
 
     def _end(self, work: Ended) -> None:
         begun, kept = time.perf_counter(), self.kept
-        settle.commit(self._project, work.load, work.entries, self._now())
-        kept.loads, kept.last_load, kept.committed_at = kept.loads + 1, work.load, self._now()
-        self._settled(work.load)
-        kept.commit_s = time.perf_counter() - begun
+        if work.entries:
+            settle.commit(self._project, work.load, work.entries, self._now())
+            kept.loads, kept.last_load, kept.committed_at = kept.loads + 1, work.load, self._now()
+            self._settled(work.load)
+            kept.commit_s = time.perf_counter() - begun
         if work.save is not None:
             begun = time.perf_counter()
             state = work.save()
@@ -92,7 +93,7 @@ class Keeper:
             kept.checkpoint_s, kept.checkpoint_bytes = time.perf_counter() - begun, len(state)
             kept.checkpoint_load = work.load
         self._journal.forget(work.load)
-        if kept.loads % COMPACT_EVERY == 0:
+        if work.entries and kept.loads % COMPACT_EVERY == 0:
             self._project.lake.compact()
 
     def _upkeep(self) -> None:
@@ -107,6 +108,7 @@ class Keeper:
                 for report in deliver(project, self._delivered):
                     self._delivered[report.destination] = report
             self.kept.note = None
-        except DayshiftError as error:
-            self.kept.note = f"upkeep did not succeed and is tried again: {error}"
+        except Exception as error:  # noqa: BLE001 - whatever a warehouse's driver raises, the run goes on
+            said = str(error) if isinstance(error, DayshiftError) else f"{type(error).__name__}: {error}"
+            self.kept.note = f"upkeep did not succeed and is tried again: {said}"
         self.kept.upkeep_s = time.perf_counter() - begun

@@ -18,13 +18,12 @@ from dayshift.connectors.live import Batch, Tap
 from dayshift.definition import Calendar
 from dayshift.engines.contract import LOAD
 from dayshift.lake.journal import Entry
-from dayshift.lifecycle.door.live import BEGINNING, LiveDoor, Taken, plain_counts
+from dayshift.lifecycle.door.live import LiveDoor, Taken, plain_counts
 from dayshift.lifecycle.settle import EVENTS, FEATURES, HELD, PREDICTIONS
 from dayshift.runtimes.live.log import LiveLog
 from dayshift.runtimes.live.models import Models
 from dayshift.runtimes.live.output import Answered, Roll
 from dayshift.runtimes.live.seen import Seen
-from dayshift.semantics import calendar as meaning
 from dayshift.semantics.instants import microseconds
 
 if TYPE_CHECKING:
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
 IDLE_SECONDS = 0.25
-GRACE_US = 1_000_000
-"""How long after a calendar's instant, on an idle stream, its questions are asked: events of just before may be on their way."""
-STALE_PERIODS = 2
-"""A calendar is asked by the clock on the wall only while events have come within so many of its periods."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +81,11 @@ class Loop:
         self._parts, self.turn = parts, Turn(load)
         self.wake = threading.Event()
         self.seen = Seen(parts.project.pipeline)
-        predict = parts.project.pipeline.predict
-        self._calendar = predict if isinstance(predict, Calendar) else None
+        self._on_calendar = isinstance(parts.project.pipeline.predict, Calendar)
+        names = {FEATURES: parts.project.features.name, PREDICTIONS: parts.project.predictions.name}
+        self._tables = {kind: name.split("/", 1)[1] for kind, name in names.items()}
+        self._first = 0
+        self._whole, self._unsaved = True, load > 1
 
     def run(self, stopped: Callable[[], bool], until_caught_up: bool) -> None:
         """Turns until `stopped()`, or, if asked, until nothing more is to be had.
@@ -109,25 +107,30 @@ class Loop:
         batches = self._batches()
         if batches:
             self._take(batches)
-        elif self._calendar is not None:
-            self._ask_by_the_clock(self._calendar)
         self._by_the_clock()
         return bool(batches)
 
     def end(self, *, save: bool) -> None:
-        """Ends the load that is being filled."""
+        """Ends the load that is being filled; the state behind it is saved, or that behind the last one."""
         if self.turn.batches:
             self._roll(save=save)
+        elif save:
+            self._save()
 
     # One micro-batch
 
     def _batches(self) -> list[tuple[Tap, Batch]]:
-        found, room = [], self._parts.rhythm.most
-        for tap in self._parts.taps:
-            batch = tap.take(room) if room > 0 else None
-            if batch is not None:
-                found.append((tap, batch))
-                room -= batch.read
+        """What has come: of each tap its share at most, of who has more what the others leave; another one is first each time."""
+        taps, room = self._parts.taps, self._parts.rhythm.most
+        self._first = (self._first + 1) % len(taps)
+        order, share = [*taps[self._first :], *taps[: self._first]], max(1, room // len(taps))
+        found: list[tuple[Tap, Batch]] = []
+        for most, some in ((share, order), (room, order)) if len(taps) > 1 else ((room, order),):
+            for tap in some:
+                batch = tap.take(min(most, room)) if room > 0 else None
+                if batch is not None:
+                    found.append((tap, batch))
+                    room -= batch.read
         return found
 
     def _take(self, batches: Sequence[tuple[Tap, Batch]]) -> None:
@@ -137,11 +140,13 @@ class Loop:
         taken = parts.door.take(arrived, self.turn.load, microseconds(now))
         clock("door")
         parts.log.add(self.turn.load, taken.events)
+        self._whole = False  # from here until it is handed on the session knows what nobody else does
         features = parts.session.take(taken.events)
         clock("features")
         entry = self._entry(taken, batches, features, now)
         clock("model")
         parts.put(Answered(self.turn.load, entry, _whom(batches, taken)))
+        self._whole = True
         clock("handing on")
         self.seen.took(taken, features.height)
         self._count(taken.rows)
@@ -164,37 +169,18 @@ class Loop:
     ) -> Entry:
         project, scorer = self._parts.project, self._parts.models.scorer
         if features.height:
-            if self._calendar is not None:
+            if self._on_calendar:
                 features = features.with_columns(pl.lit(self.turn.load, pl.Int64).alias(LOAD))
             frames[FEATURES] = features
             if scorer is not None:
-                frames[PREDICTIONS] = scorer(features, now)
-        tables = {FEATURES: _short(project.features.name), PREDICTIONS: _short(project.predictions.name)}
+                frames[PREDICTIONS], why = scorer.those_it_can(features, now)
+                self.seen.scored(features.height - frames[PREDICTIONS].height, why)
         own = {
             name: frame.clone() for name, frame in frames.items()
         }  # frames are not shared between threads: journal.py
-        return Entry(own, {**about, "asker": project.pipeline.asker.name, "tables": tables})
+        return Entry(own, {**about, "asker": project.pipeline.asker.name, "tables": self._tables})
 
     # By the clock
-
-    def _ask_by_the_clock(self, calendar: Calendar) -> None:
-        """A calendar's instant that has passed while no event came: its questions are asked without waiting for one."""
-        parts = self._parts
-        now, before = parts.now(), parts.door.position
-        now_us = microseconds(now)
-        far = now_us - before > STALE_PERIODS * calendar.period_us
-        if before == BEGINNING or far or not all(tap.caught_up for tap in parts.taps):
-            return
-        due = list(meaning.ticks(calendar.period_us, calendar.offset_us, before, now_us - GRACE_US))
-        if not due:
-            return
-        features = parts.session.take({}, due[-1])
-        parts.door.wait(due[-1])
-        if features.height:
-            entry = self._answered({}, {"counts": {}, "cursors": {}, "origins": {}}, features, now)
-            parts.put(Answered(self.turn.load, entry))
-            self.seen.asked(features.height)
-            self._count(0)
 
     def _count(self, rows: int) -> None:
         turn = self.turn
@@ -206,15 +192,27 @@ class Loop:
         turn, rhythm, now = self.turn, self._parts.rhythm, time.monotonic()
         if turn.begun is not None and (turn.rows >= rhythm.commit_rows or now - turn.begun >= rhythm.commit_s):
             self._roll(save=now - turn.saved >= rhythm.checkpoint_s)
+        elif turn.begun is None and now - turn.saved >= rhythm.checkpoint_s:
+            self._save()  # nothing more came; what came before need not be read again
         if now - turn.kept_up >= rhythm.upkeep_s:
             turn.kept_up = now
             self._parts.upkeep()
 
     def _roll(self, *, save: bool) -> None:
         turn = self.turn
-        snapshot = self._parts.session.snapshot(turn.load) if save else None
+        snapshot = self._parts.session.snapshot(turn.load) if save and self._whole else None
         self._parts.put(Roll(turn.load, snapshot))
-        self.turn = Turn(turn.load + 1, saved=time.monotonic() if save else turn.saved, kept_up=turn.kept_up)
+        self._unsaved = snapshot is None
+        saved = turn.saved if snapshot is None else time.monotonic()
+        self.turn = Turn(turn.load + 1, saved=saved, kept_up=turn.kept_up)
+
+    def _save(self) -> None:
+        """Saves the state behind the last load, if none was saved there."""
+        if self._unsaved and self._whole:
+            last = self.turn.load - 1
+            self._parts.put(Roll(last, self._parts.session.snapshot(last)))
+            self._unsaved = False
+        self.turn.saved = time.monotonic()
 
     def _patience(self) -> float:
         begun = self.turn.begun
@@ -239,10 +237,6 @@ def _origins(batches: Sequence[tuple[Tap, Batch]]) -> dict[str, list[Mapping[str
         for name, origins in batch.origins.items():
             found.setdefault(name, []).extend(dict(vars(origin)) for origin in origins)
     return found
-
-
-def _short(name: str) -> str:
-    return name.split("/", 1)[1]
 
 
 __all__ = ["Loop", "Parts", "Rhythm", "Turn"]

@@ -74,7 +74,11 @@ def of_live(project: Project) -> LivePlan:
         scores_with=f"version {version}" if version else "no model: there is no champion",
         state=f"behind load {held[0]} of {last}" if held else "made from the whole log",
         sources=tuple(
-            SourcePlan(source.name, _origin(settings.sources[source.name]), _start(known[source.name]))
+            SourcePlan(
+                source.name,
+                _origin(settings.sources[source.name]),
+                "with what is sent" if settings.sources[source.name].http else _start(known[source.name]),
+            )
             for source in project.pipeline.sources
             if source.name in settings.sources
         ),

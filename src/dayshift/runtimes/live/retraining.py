@@ -10,6 +10,7 @@ import datetime as dt
 import os
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 from dayshift.diagnostics import DayshiftError
@@ -27,7 +28,8 @@ class Retraining:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this; a pipe would fill up
         self.begun = 0
         self.note: str | None = None
 
@@ -36,13 +38,13 @@ class Retraining:
         if self._process is not None:
             self._hear()
         elif self._is_due(now):
+            self._said.truncate(0)
             command = [sys.executable, "-m", "dayshift", "train", "-C", str(self._project.root), "--json"]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
+                stderr=self._said,
                 preexec_fn=lambda: os.nice(NICE),  # noqa: PLW1509 - it calls nothing else
             )
             self.begun += 1
@@ -63,5 +65,6 @@ class Retraining:
         code = self._process.poll()
         if code is None:
             return
-        said = (self._process.stderr.read() if self._process.stderr else "").strip()
+        self._said.seek(0)
+        said = self._said.read().decode(errors="replace").strip()
         self._process, self.note = None, None if code == 0 else f"training was due and did not succeed: {said[:_SAID]}"

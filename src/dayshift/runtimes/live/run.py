@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dayshift.connectors.live import Tap
@@ -35,13 +35,15 @@ if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
 VERB = "live"
-WAITING_BATCHES = 4
+WAITING_BATCHES = 2
 """So many micro-batches may be answered and not yet in the journal."""
 WAITING_LOADS = 2
 UPKEEP_SHARE = 10
 """Upkeep rests so many times as long as it took."""
 END_SECONDS = 9.0
 """A clean stop is over by then: what is not in the lake is in the journal."""
+ABANDON_SECONDS = 30.0
+"""A write that was begun is waited for: the lake's lock must not be let go while somebody still writes."""
 OUTPUT_SECONDS = 2.0
 """So long an output that cannot be reached is waited for at the end; the next run sends what it lacks."""
 LONGEST_SAVE_S = 3.0
@@ -82,13 +84,11 @@ class Stop:
     why: str | None = None
     since: float = 0.0
     taking: bool = False
-    wake: Callable[[], None] = field(default=lambda: None)
 
     def ask(self, why: str) -> None:
-        """Asks; may be called from a signal's handler."""
+        """Asks; may be called from a signal's handler, so it takes no lock and wakes nobody: the loop looks often enough."""
         if self.why is None:
             self.why, self.since = why, time.monotonic()
-        self.wake()
 
     def asked(self) -> bool:
         """Whether anybody asked."""
@@ -160,19 +160,18 @@ def _run(
 ) -> LiveReport:
     (until_caught_up, told, given), began = how, now()
     begun = starting.bring_up(project, began)
-    if begun.settled:
-        told(f"loads {', '.join(map(str, begun.settled))} of an earlier run were settled from its journal")
-    if begun.rebuilt:
-        told(f"the engine's state could not be read and was rebuilt from the log ({begun.rebuilt})")
+    for note in begun.notes:
+        told(note)
     live = _Live(project, now, stop, given)
     try:
         live.open(begun.state, told)
         with live.status(began, told):
             try:
                 live.loop.run(stop.asked, until_caught_up)
-            except BaseException:
+            except BaseException as error:
+                live.problem = str(error) or type(error).__name__
                 with suppress(Exception):  # what could be taken is kept; the error that ended it is told
-                    live.finish()
+                    live.finish(save=False)
                 raise
             live.finish()
     finally:
@@ -199,6 +198,7 @@ class _Live:
         self._output_work: Worker[Answered | Roll] = Worker("output", self._done, WAITING_BATCHES)
         self._rhythm = _rhythm(settings)
         self._finished = False
+        self.problem: str | None = None
         self._kept_up = 0.0
 
     def open(self, state: bytes | None, told: Callable[[str], None]) -> None:
@@ -214,7 +214,7 @@ class _Live:
             put=self._output_work.put, upkeep=self._ask_upkeep, check=self._check, now=self._now, rhythm=self._rhythm,
         )  # fmt: skip
         self.loop = Loop(parts, project.lake.last_load + 1)
-        self._stop.wake, self._stop.taking = self.loop.wake.set, True
+        self._stop.taking = True
         known = starting.known_of(project)
         for tap in self._taps:
             tap.open({name: known[name] for name in tap.sources}, self.loop.wake.set)
@@ -266,10 +266,12 @@ class _Live:
 
     def _state(self, began: dt.datetime) -> dict[str, Any]:
         state = "ended" if self._finished else "stopping" if self._stop.asked() else "running"
+        state = state if self.problem is None else "stopped"
         model = self._models.scorer
         return {
             "pid": os.getpid(),
             "state": state,
+            "problem": self.problem,
             "began": began,
             "at": self._now(),
             **self.loop.seen.state(),
@@ -290,15 +292,18 @@ class _Live:
             "threads": threading.active_count(),
         }
 
-    def finish(self) -> None:
-        """Ends the last load, and waits for the disk, the outputs and the lake, though not for ever."""
+    def finish(self, *, save: bool = True) -> None:
+        """Ends the last load, and waits for the disk, the outputs and the lake, though not for ever.
+
+        `save` False: a micro-batch may have been broken off, and the state would hold what is stored nowhere.
+        """
         self._stop.ask("nothing more was to be had")
         until = self._stop.since + END_SECONDS
-        save = self._keeper.kept.checkpoint_s < LONGEST_SAVE_S
-        self.loop.end(save=save)
-        self._output_work.finish(until - time.monotonic())
-        self._check()
-        self._lake_work.finish(until - time.monotonic())
+        self.loop.end(save=save and self._keeper.kept.checkpoint_s < LONGEST_SAVE_S)
+        for work in (self._output_work, self._lake_work):
+            if not work.finish(until - time.monotonic()):
+                self._check()
+                work.abandon(ABANDON_SECONDS)  # what it has not done stands in the journal, or nobody was told of it
         self._check()
         self._finished = True
 
@@ -309,8 +314,8 @@ class _Live:
         for tap in self._taps:
             with suppress(Exception):
                 tap.close()
-        self._output_work.finish(0.0)
-        self._lake_work.finish(0.0)
+        self._output_work.abandon(ABANDON_SECONDS)
+        self._lake_work.abandon(ABANDON_SECONDS)
         for output in self._outputs:
             with suppress(Exception):
                 output.sink.close()
@@ -320,6 +325,8 @@ class _Live:
         seen, kept = self.loop.seen, self._keeper.kept
         late = [f"output '{one.name}' could not be reached at the end; the next run sends what it lacks"
                 for one in self._outputs if one.ended]  # fmt: skip
+        if seen.unscored:
+            late.append(f"{seen.unscored:,} questions have no prediction: {seen.why_unscored}")
         report = LiveReport(
             pipeline=self._project.pipeline.name,
             began=began,
@@ -329,7 +336,7 @@ class _Live:
             questions=seen.questions,
             loads=kept.loads,
             last_load=self._project.lake.last_load,
-            settled=begun.settled,
+            settled=begun.settled.loads,
             outputs={one.name: one.rows for one in self._outputs},
             sources=seen.state()["sources"],
             model_swaps=self._models.swaps,

@@ -47,7 +47,8 @@ class Seen:
     def __init__(self, pipeline: Pipeline) -> None:
         self._times = {source.name: source.time for source in pipeline.sources}
         self.sources = {name: SourceSeen() for name in self._times}
-        self.events = self.questions = self.batches = 0
+        self.events = self.questions = self.batches = self.unscored = 0
+        self.why_unscored: str | None = None
         self.seconds: dict[str, float] = defaultdict(float)
         self._sizes: deque[int] = deque(maxlen=RECENT)
         self._took_ms: deque[float] = deque(maxlen=RECENT)
@@ -77,15 +78,16 @@ class Seen:
         self.events += taken.rows
         self.batches += 1
         self._sizes.append(taken.rows)
-        self.asked(questions)
+        self.questions += questions
         now = time.monotonic()
         self._rates.append((now, self.events))
         while len(self._rates) > 2 and now - self._rates[0][0] > RATE_SECONDS:
             self._rates.popleft()
 
-    def asked(self, questions: int) -> None:
-        """Takes questions without events: those of a calendar."""
-        self.questions += questions
+    def scored(self, left_out: int, why: str | None) -> None:
+        """Takes how many questions the model could not answer, and why."""
+        if left_out:
+            self.unscored, self.why_unscored = self.unscored + left_out, why
 
     def rate(self) -> float:
         """Events a second over the last ten seconds."""
@@ -101,6 +103,8 @@ class Seen:
         return {
             "events": self.events,
             "questions": self.questions,
+            "unscored": self.unscored,
+            "why_unscored": self.why_unscored,
             "micro_batches": self.batches,
             "events_s": round(self.rate(), 1),
             "micro_batch_rows": {"p50": float(np.median(sizes)), "max": max(sizes)},

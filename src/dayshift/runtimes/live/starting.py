@@ -17,7 +17,7 @@ import polars as pl
 
 from dayshift.connectors.live import Known, Mark
 from dayshift.connectors.opening import section_of
-from dayshift.diagnostics import NotReady
+from dayshift.diagnostics import DefinitionError, NotReady
 from dayshift.engines.contract import LOAD, POSITION
 from dayshift.lifecycle import ingest
 from dayshift.lifecycle.contract import KEY_HASH
@@ -25,7 +25,7 @@ from dayshift.lifecycle.door.live import LiveDoor
 from dayshift.lifecycle.door.passing import LiveSource
 from dayshift.lifecycle.features import current_state, update_features
 from dayshift.lifecycle.predictions import update_predictions
-from dayshift.lifecycle.settle import settle
+from dayshift.lifecycle.settle import Settled, settle
 from dayshift.runtimes.live.log import LiveLog
 from dayshift.runtimes.live.output import Output
 from dayshift.runtimes.past import first_unfinished
@@ -42,14 +42,14 @@ LAST = 2**62
 
 @dataclass(frozen=True)
 class Begun:
-    """The lake as a live run goes on from it: loads settled from the journal, questions answered and scored on the way, the
-    engine's state behind the last load, and why an older one could not be read, if so."""
+    """The lake as a live run goes on from it: what was settled from the journal, questions answered and scored on the way, the
+    engine's state behind the last load, and what a person should know."""
 
-    settled: tuple[int, ...]
+    settled: Settled
     answered: int
     scored: int
     state: bytes | None
-    rebuilt: str | None
+    notes: tuple[str, ...]
 
 
 def bring_up(project: Project, now: dt.datetime) -> Begun:
@@ -60,9 +60,17 @@ def bring_up(project: Project, now: dt.datetime) -> Begun:
     """
     settled = settle(project, now)
     features = update_features(project)
-    scored = update_predictions(project, min(features.first_load, first_unfinished(project)), now)
+    notes = settled.notes()
+    scored = 0
+    try:
+        scored = update_predictions(project, min(features.first_load, first_unfinished(project)), now).rows
+    except DefinitionError as error:  # a row that the model cannot take; other kinds of errors end the run
+        notes.append(f"questions of earlier loads could not be scored: {error}")
     state, rebuilt = current_state(project)
-    return Begun(tuple(settled), features.rows, scored.rows, state, features.rebuilt or rebuilt)
+    why = features.rebuilt or rebuilt
+    if why:
+        notes.append(f"the engine's state could not be read and was rebuilt from the log ({why})")
+    return Begun(settled, features.rows, scored, state, tuple(notes))
 
 
 def known_of(project: Project) -> dict[str, Known]:
@@ -83,8 +91,10 @@ def door_of(project: Project, lake: Lake, log: LiveLog) -> LiveDoor:
 
 def _source(project: Project, lake: Lake, log: LiveLog, source: Source) -> LiveSource:
     settings = section_of(source, project.settings.sources)
-    held = lake.quarantine().filter(pl.col("source") == source.name).select("raw").collect()["raw"]
-    made = LiveSource(source, settings, lake.bits(source.name), _lookup(log, source.name), held.to_list())
+    made = LiveSource(source, settings, lake.bits(source.name), _lookup(log, source.name))
+    held = lake.quarantine().filter(pl.col("source") == source.name).select("raw")
+    for frame in held.collect_batches():
+        made.learn_held(frame["raw"])
     if lake.has_events(source.name):
         there = lake.events(source.name)
         names = [KEY_HASH, *(name for name in made.unique_columns if name in there.collect_schema())]

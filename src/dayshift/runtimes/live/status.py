@@ -61,9 +61,10 @@ def read(root: Path | None) -> dict[str, Any] | None:
         return None
     try:
         found: dict[str, Any] = json.loads((root / LIVE / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        going = found["state"] not in ("ended", "stopped")
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    found["alive"] = found.get("state") != "ended" and _alive(found.get("pid"))
+    found["alive"] = going and _alive(found.get("pid"))
     return found
 
 

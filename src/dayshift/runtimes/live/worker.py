@@ -63,6 +63,15 @@ class Worker(Generic[Work]):
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive() and self._error is None
 
+    def abandon(self, seconds: float) -> bool:
+        """Drops what waits, and waits for what is being done; False when that is not over in time."""
+        with self._changed:
+            self._works.clear()
+            self._ending = True
+            self._changed.notify_all()
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     def wait_idle(self, seconds: float) -> bool:
         """Whether everything handed over is done, after at most so many seconds."""
         until = time.monotonic() + seconds
