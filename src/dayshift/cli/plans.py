@@ -19,8 +19,9 @@ def run_plan_tables(plan: RunPlan) -> list[Table | str]:
         for one in plan.reads
     ]
     new = any(one.origins for one in plan.reads)
-    settles = {"settles of the live run's journal": _loads(plan.settles)} if plan.settles else {}
-    none = "none: nothing is new beside what is settled" if plan.settles else "none: nothing is new"
+    left = f"{_loads(plan.settles)} of its journal; what they hold is not read again"
+    settles = {"settles of a live run": left} if plan.settles else {}
+    none = "none: nothing is new beside what it settles" if plan.settles else "none: nothing is new"
     follows = {
         **settles,
         "load": plan.load if new else none,
