@@ -105,7 +105,11 @@ def _told(pid: int, host: str, command: object) -> tuple[str, str]:
     ('process 4711 on build7 (dayshift live)', 'kill -TERM 4711    # it ends in order')
     """
     what = f" (dayshift {command})" if command else ""
-    end = f"kill -TERM {pid}    # it ends in order" if command == "live" else f"wait for it, or look what it is: ps -p {pid}"
+    end = (
+        f"kill -TERM {pid}    # it ends in order"
+        if command == "live"
+        else f"wait for it, or look what it is: ps -p {pid}"
+    )
     return f"process {pid} on {host}{what}", end
 
 
