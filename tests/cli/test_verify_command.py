@@ -13,6 +13,8 @@ import polars as pl
 import pytest
 
 from dayshift.cli.frame import run
+from dayshift.lake.faults import denied
+from dayshift.lake.ledger import Ledger
 from dayshift.runtimes.project import open_project
 
 pytestmark = pytest.mark.slow
@@ -130,6 +132,27 @@ def test_it_runs_beside_a_writer(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "are what the log says" in done.stdout
     assert lake.ledger.read(verb="verify").height == 1
+
+
+@pytest.mark.parametrize("differs", [False, True])
+def test_a_lake_that_cannot_be_written_is_verified_without_a_record(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, differs: bool
+) -> None:
+    """An auditor has a copy that he may only read: he gets the whole report, and a note that nobody keeps it."""
+    if differs:
+        _alter(folder, "p006000")
+
+    def refused(*_: object, **__: object) -> str:
+        raise denied("writing the ledger", OSError(30, "Read-only file system"))
+
+    monkeypatch.setattr(Ledger, "append", refused)
+    report = asked(capsys, folder, "--sample", "0", code=int(differs))
+    assert report["equal"] is not differs
+    assert run(["verify", "-C", str(folder), "--sample", "0"]) == int(differs)
+    told = capsys.readouterr()
+    assert "are not what the log says" in told.out if differs else "are what the log says" in told.out
+    assert "note: the ledger has no record of this: DS405" in told.err
+    assert not open_project(folder).lake.ledger.read(verb="verify").height
 
 
 def test_nothing_served_is_exit_code_3(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`dayshift verify` as an operation: it takes no lock, changes nothing, and leaves a record in the ledger.
 
-A live run holds the lake's lock for days; what it has served can be verified all the while.
+A live run holds the lake's lock for days; what it has served can be verified all the while. Who may read the lake and not
+write to it, an auditor with a copy, can verify it too: only the record is not kept then.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dayshift.diagnostics import UsageError
+from dayshift.diagnostics import NotReady, UsageError
 from dayshift.lifecycle.verify import SAMPLE, VerifyReport, verify
 from dayshift.lifecycle.verifying.bits import shown
 from dayshift.lifecycle.verifying.report import Difference
@@ -63,7 +64,11 @@ class Wish:
 
 
 def run(
-    project: Project, wish: Wish, now: dt.datetime, told: Callable[[int, float], None] | None = None
+    project: Project,
+    wish: Wish,
+    now: dt.datetime,
+    told: Callable[[int, float], None] | None = None,
+    unrecorded: Callable[[NotReady], None] | None = None,
 ) -> VerifyReport:
     """Verifies, and leaves a record of verb "verify" with the outcome "equal" or "differs".
 
@@ -72,14 +77,21 @@ def run(
         wish: which of them.
         now: the command's own time, for the ledger.
         told: called now and then with the rows compared and the seconds so far.
+        unrecorded: called with the reason, at most once, when the ledger cannot be written; None: it is raised.
 
     Raises:
-        NotReady: DS710, nothing was served yet; DS403, the lake is damaged.
+        NotReady: DS710, nothing was served yet; DS403, the lake is damaged; DS402, DS404, DS405, the ledger cannot be
+            written and nobody listens.
         UsageError: DS730, DS780, there is nothing like what is asked for.
     """
     report = verify(project, loads=wish.loads, between=wish.between, sample=wish.sample, seed=wish.seed, told=told)
     detail = {**to_json(report), "fingerprint": project.pipeline_fingerprint, "load": report.last_load}
-    project.lake.ledger.append(VERB, "equal" if report.equal else "differs", detail, now)
+    try:
+        project.lake.ledger.append(VERB, "equal" if report.equal else "differs", detail, now)
+    except NotReady as error:
+        if unrecorded is None:
+            raise
+        unrecorded(error)
     return report
 
 

@@ -11,7 +11,7 @@ from dayshift.cli.many import taking
 from dayshift.cli.options import HERE, Folder, Json, Now, now_or, time_of
 from dayshift.cli.progress import progress
 from dayshift.cli.tables import Table, emit, facts, table, talk
-from dayshift.diagnostics import Refused, UsageError, render
+from dayshift.diagnostics import NotReady, Refused, UsageError, render
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.verify import VerifyReport
@@ -38,7 +38,8 @@ def verify(asked: Asked) -> None:
     """Compute again, from the log, what was served live or by night, and compare all values bit by bit.
 
     Features by the history engine, a sample of them by the reference interpreter, predictions by the version of the
-    model that made them. Nothing changes, no lock is taken. Exit code 1 when anything differs.
+    model that made them. Nothing changes, no lock is taken; a lake that cannot be written is verified too, without a
+    record in its ledger. Exit code 1 when anything differs.
     """
     from dayshift.runtimes import verifying
     from dayshift.runtimes.project import open_project
@@ -51,10 +52,13 @@ def verify(asked: Asked) -> None:
         seed=asked.seed,
     )
     time, project = now_or(asked.now), open_project(asked.folder)
+    unrecorded: list[NotReady] = []
     with progress(quiet=asked.as_json) as told:
         step = None if told is None else lambda rows, seconds: told("comparing", rows, seconds)
-        report = verifying.run(project, wish, time, step)
+        report = verifying.run(project, wish, time, step, unrecorded.append)
     emit(verifying.to_json(report), _tables(report), as_json=asked.as_json)
+    for error in unrecorded:
+        talk(f"note: the ledger has no record of this: {error}")
     _tell(report)
 
 
