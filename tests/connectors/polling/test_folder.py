@@ -121,6 +121,67 @@ def test_a_folder_that_vanishes_is_waited_for(tmp_path: Path) -> None:
         assert "error" not in one.state()["payments"]
 
 
+def _begun(root: Path) -> tuple[list[str], str]:
+    """What comes first of a large file, and the cursor behind it."""
+    (root / "a.csv").write_text(_text(0, 5_000))
+    with _opened(root, files="*.csv") as one:
+        while (batch := one.take(100)) is None:
+            time.sleep(0.005)
+    return _ids(batch), batch.cursors["payments"]
+
+
+def test_a_file_that_vanishes_half_read_is_told_and_holds_up_no_other(tmp_path: Path) -> None:
+    """Nobody takes the source for whole; when the file is back, under whatever name, its rest comes, and all is well."""
+    first, cursor = _begun(tmp_path)
+    (tmp_path / "a.csv").rename(tmp_path / "away")
+    (tmp_path / "b.csv").write_text(_text(5_000, 10))
+    with _opened(tmp_path, Known((), cursor), files="*.csv") as one:
+        assert _taken(one) == [row["id"] for row in rows(5_000, 10)]
+        (said,) = one.state()["payments"]["waiting"]
+        assert said.startswith(f"'a.csv' was read up to record {len(first):,} and is gone")
+        (tmp_path / "away").rename(tmp_path / "c.csv")
+        rest = _taken(one, until=lambda found: len(found) >= 5_000 - len(first))
+        assert first + rest == [row["id"] for row in rows(0, 5_000)]
+        while "waiting" in one.state()["payments"]:
+            time.sleep(0.01)
+
+
+def test_a_file_that_vanishes_while_it_is_read_is_told(tmp_path: Path) -> None:
+    """In the run that was reading it."""
+    (tmp_path / "a.csv").write_text(_text(0, 50_000))
+    with _opened(tmp_path, chunk_rows=1_000, files="*.csv") as one:
+        while (batch := one.take(100)) is None:
+            time.sleep(0.005)
+        (tmp_path / "a.csv").unlink()
+        found = _ids(batch) + _taken(one, until=lambda _: "waiting" in one.state()["payments"])
+        assert 100 <= len(found) < 50_000
+        assert "a.csv" in one.state()["payments"]["waiting"][0]
+
+
+def test_a_file_that_was_read_to_its_end_may_go(tmp_path: Path) -> None:
+    """In this run or an earlier one, under its name or another."""
+    (tmp_path / "a.csv").write_text(_text(0, 500))
+    origins: list[Any] = []
+    with _opened(tmp_path, files="*.csv") as one:
+        cursor, read = None, 0
+        while read < 500:
+            batch = one.take(100)
+            if batch is None:
+                time.sleep(0.005)
+                continue
+            read, cursor = read + batch.read, batch.cursors.get("payments", cursor)
+            origins += batch.origins.get("payments", ())
+        (tmp_path / "a.csv").unlink()
+        (tmp_path / "b.csv").write_text(_text(500, 1))
+        assert _taken(one, until=bool) == ["p500"]
+        assert "waiting" not in one.state()["payments"]
+    assert cursor is not None
+    with _opened(tmp_path, Known(tuple(origins), cursor), files="*.csv") as one:
+        assert _taken(one, until=bool) == ["p500"]
+        assert _taken(one) == []
+        assert "waiting" not in one.state()["payments"]
+
+
 def test_a_folder_that_is_not_there_at_the_beginning_is_an_error(tmp_path: Path) -> None:
     """A wrong path must not look like a quiet source."""
     with pytest.raises(NotReady) as caught:

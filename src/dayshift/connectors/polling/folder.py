@@ -6,12 +6,12 @@ The rows of a file that needs more than one chunk are handed over with a cursor 
 killed goes on in its middle; its last rows come with its origin, once its hash is known and nobody has written to it.
 
 A file that cannot be read (damaged, forbidden) is tried again after growing pauses, or as soon as it changes, and holds
-up no other.
+up no other. One that vanished half read holds up nothing either, for it may never come back; it is told as waited for.
 """
 
 import glob
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,8 @@ class Folder:
         self._done: dict[Path, Stamp] = {}
         self._troubles: dict[Path, _Trouble] = {}
         self._moving: Sequence[Path] = ()
+        self._begun: dict[str, Half] = {}
+        self._gone: Sequence[Half] = ()
 
     def begin(self, known: Known) -> None:
         """Begins behind the files that are known.
@@ -70,6 +72,7 @@ class Folder:
             NotReady: DS301, the folder is absent.
         """
         self._known, self._half = KnownFiles(known.manifest), Half.parse(known.cursor)
+        self._begun = {} if self._half is None else {self._half.file: self._half}
         self._check_folders()
 
     def look(self) -> Iterator[Piece]:
@@ -88,25 +91,39 @@ class Folder:
         for gone in (set(self._done) | set(self._troubles)) - set(now):
             self._done.pop(gone, None)
             self._troubles.pop(gone, None)
+        self._gone = self._vanished(now, {now[path][0] for path in fresh})
         for path in sorted(calm, key=self._turn):
             if not self._waits(path, now[path]):
                 yield from self._tried(path, now[path])
 
     @property
     def quiet(self) -> bool:
-        """Whether no file is being written, and none waits to be tried again."""
+        """Whether no file is being written, and none waits to be tried again; one that is gone is not waited for here."""
         return not self._moving and not self._troubles
 
     def state(self) -> Mapping[str, Any]:
-        """The files that are still changing, and those that could not be read."""
-        moving, troubles = list(self._moving), dict(self._troubles)
+        """The files that are still changing, those that could not be read, and those that vanished half read."""
+        moving, troubles, gone = list(self._moving), dict(self._troubles), self._gone
         told: dict[str, Any] = {}
         if moving:
             told["being_written"] = [self._reader.name(path) for path in moving[:_SHOWN]]
         if troubles:
             shown = list(troubles.items())[:_SHOWN]
             told["unreadable"] = {self._reader.name(path): trouble.error for path, trouble in shown}
+        if gone:
+            told["waiting"] = [
+                f"'{half.file}' was read up to record {half.rows:,} and is gone: put it back, or the rest never comes"
+                for half in gone[:_SHOWN]
+            ]
         return told
+
+    def _vanished(self, now: Mapping[Path, Stamp], fresh: Set[int]) -> Sequence[Half]:
+        """The files that were begun, are not there and were not ended under another name; `fresh` are sizes of new ones."""
+        self._begun = {name: half for name, half in self._begun.items() if half.sha256 not in self._known.hashes}
+        if not self._begun:
+            return ()
+        names = {self._reader.name(path) for path in now}
+        return [half for name, half in self._begun.items() if name not in names and half.size not in fresh]
 
     def _turn(self, path: Path) -> tuple[bool, bool, str]:
         """A file that was begun is read to its end before any other, for there is one cursor."""
@@ -147,13 +164,14 @@ class Folder:
             held = chunk
         origin = self._reader.bookmark().origins[0]
         self._known.add(origin)
+        self._begun.pop(name, None)
         begun = Half(name, origin.size, origin.sha256, 0, self._reader.how(name))
         yield Piece(held, None, (origin,), lambda number: replace(begun, rows=number).text)
 
     def _part(self, chunk: Chunk, begun: Half) -> Piece:
         """A piece behind which more of its file follows; a reading that fails there is taken up again behind it."""
         last = max([0, *chunk.rows.tail(1), *chunk.rejects["row"].tail(1)])
-        self._half = replace(begun, rows=last)
+        self._half = self._begun[begun.file] = replace(begun, rows=last)
         return Piece(chunk, self._half.text, (), lambda number: replace(begun, rows=number).text)
 
     def _check_folders(self) -> None:
