@@ -11,7 +11,7 @@ up no other. One that vanished half read holds up nothing either, for it may nev
 
 import glob
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ class Folder:
             ]
         return told
 
-    def _vanished(self, now: Mapping[Path, Stamp], fresh: Set[int]) -> Sequence[Half]:
+    def _vanished(self, now: Mapping[Path, Stamp], fresh: Collection[int]) -> Sequence[Half]:
         """The files that were begun, are not there and were not ended under another name; `fresh` are sizes of new ones."""
         self._begun = {name: half for name, half in self._begun.items() if half.sha256 not in self._known.hashes}
         if not self._begun:
