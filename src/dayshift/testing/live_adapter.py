@@ -90,16 +90,21 @@ def _answer(whole: Case, part: Case, state: bytes | None) -> tuple[list[Row], by
 
     session, found = engine.session(feed.pipeline, log, state), []
     places = sorted({event.place for event in part.events} | {question.place for question in part.questions})
-    drawn, last = random.Random(len(places)), 0  # noqa: S311
+    before = feed.between(-1, 2 * places[0]) if places else feed.frames
+    drawn, last = random.Random(len(places)), _last_load(before)  # noqa: S311
     for low, high in _batches(places, part.batch, drawn):
         reached[0] = high
         taken = feed.between(low, high)
         found += rows_of(feed.pipeline, session.take({name: frame for name, frame in taken.items() if frame.height}))
-        last = max([last, *(int(frame[LOAD][-1]) for frame in taken.values() if frame.height)])
+        last = max(last, _last_load(taken))
         if drawn.random() < 2 / MOST:
             session = engine.session(feed.pipeline, log, session.snapshot(last)())
     answers = dict(zip(feed.asks, found, strict=True))
     return [answers[_place(question)] for question in part.questions], session.snapshot(last)()
+
+
+def _last_load(frames: Mapping[str, pl.DataFrame]) -> int:
+    return max((int(frame[LOAD][-1]) for frame in frames.values() if frame.height), default=0)
 
 
 def _batches(places: Sequence[int], size: int, drawn: random.Random) -> list[tuple[int, int]]:
