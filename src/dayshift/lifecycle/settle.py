@@ -164,9 +164,3 @@ def _add_origins(known: dict[str, Origin], listed: Iterable[Mapping[str, Any]]) 
         if before is not None and not origin.sha256:
             origin = Origin(origin.path, origin.size, "", before.rows + origin.rows, origin.stamp)
         known[origin.path] = origin
-
-
-def cursors_of(lake: Lake) -> dict[str, str]:
-    """The last cursor of each source that has one."""
-    rows = lake.loads().filter(pl.col("cursor").is_not_null()).sort("load")
-    return dict(zip(rows["source"], rows["cursor"], strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -46,11 +45,6 @@ class Worker(Generic[Work]):
             raise self._error
 
     @property
-    def free(self) -> bool:
-        """Whether `put` would not wait."""
-        return len(self._works) < self._most
-
-    @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is being done."""
         return not self._works and not self._busy
@@ -71,14 +65,6 @@ class Worker(Generic[Work]):
             self._changed.notify_all()
         self._thread.join(seconds)
         return not self._thread.is_alive()
-
-    def wait_idle(self, seconds: float) -> bool:
-        """Whether everything handed over is done, after at most so many seconds."""
-        until = time.monotonic() + seconds
-        with self._changed:
-            while self._error is None and not self.idle and time.monotonic() < until:
-                self._changed.wait(min(_NAP_SECONDS, max(0.0, until - time.monotonic())))
-            return self.idle
 
     def _run(self) -> None:
         while True:
