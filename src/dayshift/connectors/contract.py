@@ -50,6 +50,18 @@ def no_rejects() -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What rows were read from: for each one a JSON object, and the columns that stand `beside` it."""
+
+    objects: list[bytes]
+    beside: tuple[str, ...] = ()
+
+    def part(self, start: int, count: int) -> "Texts":
+        """Those of some consecutive rows."""
+        return Texts(self.objects[start : start + count], self.beside)
+
+
+@dataclass(frozen=True)
 class Chunk:
     """Some records of one origin.
 
@@ -58,6 +70,8 @@ class Chunk:
     in a log that numbers its records itself (Kafka's offsets) that number.
     `rejects` are the records that could not be split into fields. `bytes` is what was read of the origin for it.
     `sparse`: a column may be missing because no record of this chunk happens to have it (JSON Lines).
+    `texts`: not None where `frame` holds values that were read from objects, in the canonical types of the source's columns,
+    as its contract would have read them; as they came they stand there (`plain.py`).
     """
 
     frame: pl.DataFrame
@@ -66,6 +80,7 @@ class Chunk:
     rejects: pl.DataFrame = field(default_factory=no_rejects)
     bytes: int = 0
     sparse: bool = False
+    texts: Texts | None = None
 
     @property
     def read(self) -> int:
@@ -118,4 +133,15 @@ class ReaderFactory(Protocol):
         """A reader for the source."""
 
 
-__all__ = ["REJECTS", "Bookmark", "Chunk", "Destination", "Origin", "ReadPlan", "Reader", "ReaderFactory", "no_rejects"]
+__all__ = [
+    "REJECTS",
+    "Bookmark",
+    "Chunk",
+    "Destination",
+    "Origin",
+    "ReadPlan",
+    "Reader",
+    "ReaderFactory",
+    "Texts",
+    "no_rejects",
+]

@@ -103,8 +103,11 @@ def open_taps(pipeline: Pipeline, settings: Settings, root: Path, clock_us: Call
         taps.append(_http(sent, given, settings, clock_us))
     if topics:
         from dayshift.connectors.kafka.tap import kafka_taps
+        from dayshift.connectors.plain import PlainReader
 
-        taps += kafka_taps(pipeline.name, topics, retry_of(settings.ingest), Path(root))
+        plain = {source.name: PlainReader(source, given[source.name]) for source in pipeline.sources
+                 if PlainReader.can(source, given[source.name])}  # fmt: skip
+        taps += kafka_taps(pipeline.name, topics, retry_of(settings.ingest), Path(root), plain)
     return taps
 
 

@@ -105,6 +105,33 @@ class Contract:
         faults = self._faults(frame[bad], masks[bad], bad)
         return Judged(typed.filter(~found), (~found).arg_true().cast(pl.Int64), faults)
 
+    def whole(self, frame: pl.DataFrame) -> pl.DataFrame | None:
+        """A chunk whose columns are there, in canonical types or as text, as its good rows; None when one breaks a rule."""
+        columns: list[pl.Series] = []
+        for name, column in self.source.columns.items():
+            values = frame.get_column(name)
+            if values.dtype != DTYPES[column.type]:
+                nulls = values.null_count()
+                values, blank = convert(column, values, self.timezone)
+                if blank is not None or values.null_count() != nulls:
+                    return None
+                values = values.alias(name)
+            if values.null_count() and (not column.optional or name in self._identity):
+                return None
+            columns.append(values)
+        before = dict(self.coarse)
+        typed = self.on_grid(pl.DataFrame(columns))
+        if self._broken and typed.select_seq(self._broken).item():
+            self.coarse = before
+            return None
+        return typed
+
+    @cached_property
+    def _broken(self) -> list[pl.Expr]:
+        """Whether any row breaks a rule; nothing when there are no rules."""
+        masks = [rule.broken.any() for rule in self.rules]
+        return [pl.any_horizontal(masks)] if masks else []
+
     def place(self, good: pl.DataFrame) -> pl.DataFrame:
         """The rows with what the lake orders and identifies them by: `_position` and `_key_hash`."""
         if self.source.arrival is not None:

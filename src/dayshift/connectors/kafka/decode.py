@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from dayshift.connectors.contract import REJECTS, Chunk, no_rejects
+from dayshift.connectors.contract import REJECTS, Chunk, Texts, no_rejects
 from dayshift.connectors.files.csv import SHOWN_RAW
 from dayshift.connectors.files.jsonl import Objects, read_objects, text_frame
 from dayshift.connectors.files.one_object import one_object
+from dayshift.connectors.plain import PlainReader
 from dayshift.connectors.retry import Retry
 from dayshift.definition.settings import SourceSettings
 
@@ -23,17 +26,39 @@ Decoder = Callable[[Sequence[bytes | None]], Objects]
 """Reads the values of messages; what it cannot read stands in `faults`, by its place."""
 
 
-def decoder_of(source: str, settings: SourceSettings, root: Path, retry: Retry) -> Decoder:
-    """The decoder that the section of a source asks for.
+def decoder_of(
+    source: str, settings: SourceSettings, root: Path, retry: Retry, plain: PlainReader | None = None
+) -> Decoder:
+    """The decoder that the section of a source asks for; `plain` reads what needs no second look.
 
     Raises:
         NotReady: DS310, a library is not installed; DS335, a schema cannot be read.
     """
     if settings.value == "json":
-        return json_objects
+        return json_objects if plain is None else _PlainFirst(plain)
     from dayshift.connectors.kafka.avro import AvroDecoder
 
     return AvroDecoder(source, settings, root, retry)
+
+
+class _PlainFirst:
+    """Reads JSON objects as values where all of them are plain, as text otherwise."""
+
+    def __init__(self, plain: PlainReader) -> None:
+        self._plain = plain
+
+    def __call__(self, values: Sequence[bytes | None]) -> Objects:
+        frame = self._plain(objects_of(values))
+        if frame is not None:
+            return Objects(frame, pl.Series("row", np.arange(len(values))), [], plain=True)
+        found = json_objects(values)
+        self._plain.pass_over(found.frame.columns)
+        return found
+
+
+def objects_of(values: Sequence[bytes | None]) -> list[bytes]:
+    """The text of each message's value; that of a message without one is an object without names."""
+    return [b"{}" if value is None else value for value in values]
 
 
 def json_objects(values: Sequence[bytes | None]) -> Objects:
@@ -42,7 +67,7 @@ def json_objects(values: Sequence[bytes | None]) -> Objects:
     >>> json_objects([b'{"id": 1}', None, b"{"]).faults[0][0]
     2
     """
-    texts = [b"{}" if value is None else value for value in values]
+    texts = objects_of(values)
     return read_objects(texts) if len(texts) > FEW else _one_by_one(texts)
 
 
@@ -58,31 +83,45 @@ def _numbers(values: Sequence[int]) -> pl.Series:
     return pl.Series("row", values, dtype=pl.Int64)
 
 
-def chunk_of(origin: str, messages: Sequence[Any], settings: SourceSettings, decode: Decoder) -> Chunk:
-    """Messages of one partition as a chunk; each row's number is its offset."""
-    offsets = [message.offset() for message in messages]
+def chunk_of(
+    origin: str,
+    messages: Sequence[Any],
+    settings: SourceSettings,
+    decode: Decoder,
+    offsets: NDArray[np.int64] | None = None,
+) -> Chunk:
+    """Messages of one partition, whose offsets may be known, as a chunk; each row's number is its offset."""
+    if offsets is None:
+        offsets = np.array([message.offset() for message in messages], np.int64)
     values = [message.value() for message in messages]
     columns, faults = _around(messages, settings)
-    readable = [at for at in range(len(messages)) if at not in faults]
-    found = decode([values[at] for at in readable])
+    readable = [at for at in range(len(messages)) if at not in faults] if faults else range(len(messages))
+    found = decode([values[at] for at in readable] if faults else values)
     faults |= {readable[place]: reason for place, reason in found.faults}
     rejects = [
-        (offsets[at], reason, (values[at] or b"")[:SHOWN_RAW].decode(errors="backslashreplace"))
+        (int(offsets[at]), reason, (values[at] or b"")[:SHOWN_RAW].decode(errors="backslashreplace"))
         for at, reason in sorted(faults.items())
     ]
-    places = [readable[place] for place in found.places]
-    frame = found.frame
+    places = np.asarray(readable, np.int64)[found.places.to_numpy()] if faults else slice(None)
+    frame, texts = found.frame, None
     if columns:
-        kept = {name: pl.Series(name, [texts[at] for at in places], dtype=pl.String) for name, texts in columns.items()}
-        frame = frame.with_columns(kept.values())
+        kept = [pl.Series(name, _at(given, places), dtype=pl.String) for name, given in columns.items()]
+        frame = frame.with_columns(kept)
+    if found.plain:
+        texts = Texts(objects_of(_at(values, places)), tuple(columns))
     return Chunk(
         frame.drop("") if frame.columns[:1] == [""] and columns else frame,
         origin,
-        _numbers([offsets[at] for at in places] if faults else offsets),
+        pl.Series("row", offsets[places]),
         pl.DataFrame(rejects, schema=REJECTS, orient="row") if rejects else no_rejects(),
-        sum(map(len, filter(None, values))) + sum(len(message.key() or b"") for message in messages),
+        sum(map(len, filter(None, values))) + sum(map(len, filter(None, [message.key() for message in messages]))),
         sparse=True,
+        texts=texts,
     )
+
+
+def _at(values: list[Any], places: Any) -> list[Any]:
+    return values if isinstance(places, slice) else [values[at] for at in places.tolist()]
 
 
 def size_of(message: Any) -> int:

@@ -19,8 +19,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dayshift.connectors.contract import Chunk
+from dayshift.connectors.contract import Chunk, Texts
 from dayshift.connectors.live import Arrived
+from dayshift.connectors.plain import as_text
 
 Stamps = NDArray[np.int64]
 Partition = tuple[str, int]
@@ -48,7 +49,8 @@ class Block:
             torn = torn.filter(pl.col("row").is_between(int(offsets[0]), int(offsets[-1])))
         size = whole.bytes * end // len(self.offsets) - whole.bytes * start // len(self.offsets)
         rows = whole.rows.slice(low, high - low)
-        chunk = Chunk(whole.frame.slice(low, high - low), whole.origin, rows, torn, size, whole.sparse)
+        texts = None if whole.texts is None else whole.texts.part(int(low), int(high - low))
+        chunk = Chunk(whole.frame.slice(low, high - low), whole.origin, rows, torn, size, whole.sparse, texts)
         return Block(chunk, offsets, self.stamps_us[start:end])
 
 
@@ -57,17 +59,27 @@ def joined(parts: Sequence[Block]) -> Block:
     if len(parts) == 1:
         return parts[0]
     chunks = [part.chunk for part in parts]
+    if any(chunk.texts is None for chunk in chunks):
+        chunks = [as_text(chunk) for chunk in chunks]
     filled = [chunk.frame for chunk in chunks if chunk.frame.height]
+    torn = [chunk.rejects for chunk in chunks if chunk.rejects.height]
     chunk = Chunk(
-        pl.concat(filled, how="diagonal") if filled else chunks[0].frame,
+        pl.concat(filled, how="diagonal" if chunks[0].texts is None else "vertical") if filled else chunks[0].frame,
         chunks[0].origin,
         pl.concat([chunk.rows for chunk in chunks]),
-        pl.concat([chunk.rejects for chunk in chunks]),
+        pl.concat(torn) if torn else chunks[0].rejects,
         sum(chunk.bytes for chunk in chunks),
         chunks[0].sparse,
+        _joined_texts([chunk.texts for chunk in chunks if chunk.texts is not None]),
     )
     offsets = np.concatenate([part.offsets for part in parts])
     return Block(chunk, offsets, np.concatenate([part.stamps_us for part in parts]))
+
+
+def _joined_texts(parts: Sequence[Texts]) -> Texts | None:
+    if not parts:
+        return None
+    return Texts([text for part in parts for text in part.objects], parts[0].beside)
 
 
 @dataclass

@@ -11,7 +11,7 @@ pausing throws away what librdkafka has fetched of the partition.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -149,8 +149,8 @@ class Poller(threading.Thread):
         good = [one for one in messages if one.error() is None]
         if good:
             self._link.reports.well()
-        for place, run in groupby(good, lambda one: (one.topic(), one.partition())):
-            self._add_run(place, list(run))
+        for place, run in _runs(good):
+            self._add_run(place, run)
         for one in messages if len(good) < len(messages) else ():
             if one.error() is not None:
                 self._judge(one)
@@ -169,7 +169,8 @@ class Poller(threading.Thread):
                 continue
             origin, decode = f"{place[0]}/{place[1]}", self._decoders[lane.source]
             try:
-                chunk = chunk_of(origin, run[start:] if start else run, self._settings[lane.source], decode)
+                given = run[start:] if start else run
+                chunk = chunk_of(origin, given, self._settings[lane.source], decode, offsets[start:])
             except NotReady as error:
                 self._stick(place, error)
                 return
@@ -344,6 +345,15 @@ class Poller(threading.Thread):
             self._committed.update(new)
         except KafkaException as error:
             self._link.reports(error.args[0])
+
+
+def _runs(messages: Sequence[Any]) -> Iterator[tuple[Partition, list[Any]]]:
+    """Messages of one partition that stand side by side, together."""
+    at = 0
+    for place, group in groupby([(one.topic(), one.partition()) for one in messages]):
+        end = at + sum(1 for _ in group)
+        yield place, list(messages[at:end])
+        at = end
 
 
 def _named(places: Iterable[Partition]) -> list[Any]:

@@ -12,6 +12,7 @@ import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from dayshift.connectors.contract import Origin
@@ -25,6 +26,7 @@ from dayshift.connectors.kafka.telling import told
 from dayshift.connectors.kafka.topics import held_of
 from dayshift.connectors.kafka.watch import Watch
 from dayshift.connectors.live import Arrived, Batch, Known, Outcome
+from dayshift.connectors.plain import PlainReader
 from dayshift.connectors.retry import Retry
 from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import DayshiftError, DefinitionError, Refused
@@ -59,16 +61,25 @@ class KafkaTap:
         sources: name and section of each source; all are reached in the same way (see `kafka_taps`).
         retry: how often an absent broker is asked again when it opens, and after which pauses.
         root: the project's folder: where schemas are, and what tells this process from others of the group.
+        plain: by source, what reads JSON objects that need no second look.
 
     Raises:
         NotReady: DS113, an environment variable is not set; DS310, confluent-kafka is not installed.
         DefinitionError: DS333, the settings share partitions out in a way that forgets where each one stands.
     """
 
-    def __init__(self, group: str, sources: Sequence[tuple[str, SourceSettings]], retry: Retry, root: Path) -> None:
+    def __init__(
+        self,
+        group: str,
+        sources: Sequence[tuple[str, SourceSettings]],
+        retry: Retry,
+        root: Path,
+        plain: Mapping[str, PlainReader] = MappingProxyType({}),
+    ) -> None:
         load_library()
         self.sources = tuple(name for name, _ in sources)
         self._settings, self._retry, self._root = dict(sources), retry, root
+        self._plain = plain
         self._address = replace(address_of(*sources[0]), outcome=OUTCOME)
         self._own = _own(self._address, group, root)
         self._cursors: dict[str, dict[str, Progress]] = {}
@@ -101,7 +112,10 @@ class KafkaTap:
         from confluent_kafka.admin import AdminClient
 
         once = Retry(0)  # what cannot be decoded now is fetched again later
-        decoders = {name: decoder_of(name, settings, self._root, once) for name, settings in self._settings.items()}
+        decoders = {
+            name: decoder_of(name, settings, self._root, once, self._plain.get(name))
+            for name, settings in self._settings.items()
+        }
         admin = Link(self._address, AdminClient, {"log_level": 0})
         every = sorted({topic for source in self.sources for topic in self.topics(source)})
         held = held_of(admin, every, self._retry)
@@ -265,7 +279,11 @@ def _own(address: Address, group: str, root: Path) -> dict[str, Any]:
 
 
 def kafka_taps(
-    pipeline: str, sources: Iterable[tuple[str, SourceSettings]], retry: Retry, root: Path
+    pipeline: str,
+    sources: Iterable[tuple[str, SourceSettings]],
+    retry: Retry,
+    root: Path,
+    plain: Mapping[str, PlainReader] = MappingProxyType({}),
 ) -> list[KafkaTap]:
     """Taps for all sources with topics, one for those that are reached in the same way: brokers and settings alike.
 
@@ -294,5 +312,5 @@ def kafka_taps(
                 hint=f'[sources.{members[0][0]}.kafka]\n"group.id" = "{group}-{members[0][0]}"',
             )
         seen[brokers, group] = members[0][0]
-        taps.append(KafkaTap(group, members, retry, root))
+        taps.append(KafkaTap(group, members, retry, root, plain))
     return taps

@@ -5,9 +5,11 @@ The same for a load of files and for a micro-batch: whoever takes chunks decides
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import polars as pl
 
 from dayshift.connectors.contract import Chunk
+from dayshift.connectors.plain import as_text
 from dayshift.definition.settings import SourceSettings
 from dayshift.lifecycle.contract import Contract
 from dayshift.lifecycle.door.derive import derived
@@ -47,6 +49,11 @@ def judged(chunk: Chunk, contract: Contract, drift: Drift, settings: SourceSetti
         Refused: DS361 to DS363, its columns are others than declared, and the source's section says stop.
         DefinitionError: DS366, an expression cannot be computed.
     """
+    if chunk.texts is not None:
+        plain = _plainly(chunk, contract)
+        if plain is not None:
+            return plain
+        chunk = as_text(chunk)
     raw, numbers = _named(chunk, contract, drift, settings), chunk.rows
     at = pl.int_range(raw.height, eager=True)
     typed = any(dtype != pl.String for dtype in raw.dtypes)
@@ -70,6 +77,19 @@ def judged(chunk: Chunk, contract: Contract, drift: Drift, settings: SourceSetti
         raw, numbers, at = raw[found.kept] if extras else raw, numbers.gather(found.kept), at.gather(found.kept)
     good = found.good.with_columns(_storable(raw[name]) for name in extras)
     return Sorted(good, at, numbers, held, filtered)
+
+
+def _plainly(chunk: Chunk, contract: Contract) -> Sorted | None:
+    """The rows of a chunk of values in canonical types; None when the contract has something to say of one of them."""
+    frame, belongs = derived(chunk.frame, contract)
+    good = contract.whole(frame if belongs is None else frame.filter(belongs))
+    if good is None:
+        return None
+    at = pl.Series("at", np.arange(frame.height))
+    nothing = pl.DataFrame(schema=HELD)
+    if belongs is None:
+        return Sorted(good, at, chunk.rows, nothing)
+    return Sorted(good, at.filter(belongs), chunk.rows.filter(belongs), nothing, chunk.rows.filter(~belongs))
 
 
 def _named(chunk: Chunk, contract: Contract, drift: Drift, settings: SourceSettings) -> pl.DataFrame:

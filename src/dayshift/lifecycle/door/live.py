@@ -107,7 +107,7 @@ class LiveDoor:
         self.position = int(placed[order[-1]])
         parts = np.split(placed, np.cumsum([one.stamps.size for one in found.values()])[:-1])
         return {
-            name: one.events.with_columns_seq(pl.Series(POSITION, part), pl.lit(load, pl.Int64).alias(LOAD))
+            name: one.events.hstack([pl.Series(POSITION, part), pl.Series(LOAD, np.full(part.size, load))])
             for (name, one), part in zip(found.items(), parts, strict=True)
         }
 
@@ -134,7 +134,7 @@ def _account(
     for at, (number, one) in enumerate(mine):
         tally = tallies[number]
         tally.loaded, tally.repeated, tally.passed = int(loaded[at]), passed.duplicates[at], passed.filtered[at]
-        tally.held = list(passed.held[at].select("row", "code", "reason").iter_rows())
+        tally.held = list(passed.held[at].select("row", "code", "reason").iter_rows()) if passed.held[at].height else []
         counted.read += one.chunk.read
         counted.bytes += one.chunk.bytes
         counted.loaded += tally.loaded

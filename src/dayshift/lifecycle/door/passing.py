@@ -7,13 +7,14 @@ few others are compared with the rows that have that hash, in this micro-batch, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 import numpy as np
 import polars as pl
 
 from dayshift.connectors.live import Arrived
+from dayshift.connectors.plain import as_text
 from dayshift.definition.settings import SourceSettings
 from dayshift.definition.source import Source
 from dayshift.diagnostics import Refused
@@ -22,9 +23,10 @@ from dayshift.lifecycle.contract import KEY_HASH, Contract
 from dayshift.lifecycle.door.drift import Drift
 from dayshift.lifecycle.door.duplicates import Verdict, as_json, judge_keys, judge_unique
 from dayshift.lifecycle.door.judging import HELD, NONE, Sorted, judged, torn
-from dayshift.lifecycle.door.keys import hash_column
+from dayshift.lifecycle.door.keys import hash_column, key_hash
 from dayshift.lifecycle.door.known import KnownHashes, repeated
 
+_NOTHING = pl.DataFrame(schema=HELD)
 _FILE, _ROW, _WHOSE, _NUMBERS = "_file", "_row", "_whose", "_numbers"
 Lookup = Callable[[pl.Expr], pl.DataFrame]
 """Gives the events of the source, taken so far, for which an expression is true, in the log's order."""
@@ -93,6 +95,9 @@ class LiveSource:
     def take(self, mine: Sequence[tuple[int, Arrived]]) -> Passed:
         """What of these passes, numbered as they came."""
         parts = [self._judged(one) for _, one in mine]
+        plain = self._plainly([(part, one) for part, (_, one) in zip(parts, mine, strict=True)])
+        if plain is not None:
+            return plain
         good = self._in_order([(part, one) for part, (_, one) in zip(parts, mine, strict=True)])
         held = [pl.concat([torn(one.chunk), part.held]) for part, (_, one) in zip(parts, mine, strict=True)]
         duplicates: list[list[int]] = [[] for _ in mine]
@@ -105,6 +110,31 @@ class LiveSource:
         fresh = [self._not_held_yet(frame) for frame in held]
         return Passed(events, good[POSITION].to_numpy(), good[_WHOSE].to_numpy(), held, fresh, duplicates, filtered)
 
+    def _plainly(self, parts: Sequence[tuple[Sorted, Arrived]]) -> Passed | None:
+        """What passes when there is nothing to tell apart: all rows are good and new, and their stamps order them. Else None."""
+        if self._unique or any(
+            part.held.height or one.chunk.rejects.height or one.stamps_us is None or not one.ordered
+            for part, one in parts
+        ):
+            return None
+        full = [(whose, part, one) for whose, (part, one) in enumerate(parts) if part.good.height]
+        if not full or len({tuple(part.good.schema.items()) for _, part, _ in full}) > 1:
+            return None
+        stamps = _end_to_end([_stamps(part, one) for _, part, one in full])
+        good = full[0][1].good if len(full) == 1 else pl.concat([part.good for _, part, _ in full])
+        whose = np.repeat([number for number, _, _ in full], [part.good.height for _, part, _ in full])
+        if (stamps[1:] < stamps[:-1]).any():
+            order = np.argsort(stamps, kind="stable")
+            good, stamps, whose = good[order], stamps[order], whose[order]
+        keys = key_hash(good, self._source.key_columns)
+        hashes = keys.to_numpy().view(np.uint64)
+        if repeated(hashes).any() or self._keys.seen(hashes).any():
+            return None
+        self._keys.add(hashes)
+        nothing = [_NOTHING] * len(parts)
+        filtered = [part.filtered.to_list() for part, _ in parts]
+        return Passed(good.hstack([keys]), stamps, whose, nothing, nothing, [[] for _ in parts], filtered)
+
     def _judged(self, one: Arrived) -> Sorted:
         if not one.chunk.frame.height:
             nothing = self._contract.judge(pl.DataFrame()).good.clear()
@@ -112,7 +142,7 @@ class LiveSource:
         try:
             return judged(one.chunk, self._contract, self._drift, self._settings)
         except Refused as error:
-            return self._held_whole(one, error)
+            return self._held_whole(replace(one, chunk=as_text(one.chunk)), error)
 
     def _held_whole(self, one: Arrived, error: Refused) -> Sorted:
         """A chunk that a load would stop at: its columns are others. Its rows are held; one by one where they differ."""
@@ -213,6 +243,16 @@ class LiveSource:
             kept.append(digest not in self._raws)
             self._raws.add(digest)
         return frame.filter(pl.Series(kept))
+
+
+def _stamps(part: Sorted, one: Arrived) -> np.ndarray:
+    assert one.stamps_us is not None
+    whole = part.good.height == one.stamps_us.size
+    return one.stamps_us if whole else one.stamps_us[part.at.to_numpy()]
+
+
+def _end_to_end(parts: list[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _with_conflicts(held: list[pl.DataFrame], conflicts: pl.DataFrame, good: pl.DataFrame) -> list[pl.DataFrame]:
