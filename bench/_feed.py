@@ -3,7 +3,7 @@
     python bench/_feed.py --brokers B --topic T --lines FILE --starts FILE --keys FILE --first 0 --count 1000 [--rate 500] [--sent FILE]
 
 `sent` is an array on disk of 64-bit integers: for each message, by its number, the nanoseconds of the monotonic clock just
-before it was handed to the client. The clock is one for all processes of a machine. The rate is kept against the time at
+before it was handed to the client, with those that were due at the same moment. The clock is one for all processes of a machine. The rate is kept against the time at
 which the stretch began, so that a pause is made up for. The last line is JSON: how many, and in how many seconds.
 """
 
@@ -35,7 +35,7 @@ def main() -> None:
         {
             "bootstrap.servers": given.brokers,
             "enable.idempotence": True,
-            "linger.ms": 1,
+            "linger.ms": 5,
             "compression.type": "lz4",
             "queue.buffering.max.messages": 500_000,
         }
@@ -57,12 +57,13 @@ def send(producer: Any, given: argparse.Namespace) -> float:
             if due == done:
                 producer.poll(TICK_S)
                 continue
-            stamps = [
-                _produce(producer, given.topic, b"%d" % keys[n], lines[starts[n] : starts[n + 1] - 1])
-                for n in range(done, due)
+            batch = [
+                {"key": b"%d" % keys[n], "value": lines[starts[n] : starts[n + 1] - 1]} for n in range(done, due)
             ]
+            stamp = time.monotonic_ns()
+            _produce(producer, given.topic, batch)
             if sent is not None:
-                sent[given.first + done : given.first + due] = stamps
+                sent[given.first + done : given.first + due] = stamp
             producer.poll(0)
             done = due
         return time.monotonic() - begun
@@ -75,14 +76,13 @@ def _due(given: argparse.Namespace, done: int, begun: float) -> int:
     return max(done, min(given.count, int((time.monotonic() - begun) * given.rate), done + BURST))
 
 
-def _produce(producer: Any, topic: str, key: bytes, value: bytes) -> int:
-    stamp = time.monotonic_ns()
-    while True:
-        try:
-            producer.produce(topic, value, key)
-            return stamp
-        except BufferError:
-            producer.poll(0.01)
+def _produce(producer: Any, topic: str, batch: list[dict[str, Any]]) -> None:
+    """Hands them over in order; those for which there is no room are handed over again."""
+    while batch:
+        if producer.produce_batch(topic, batch) == len(batch):
+            return
+        batch = [one for one in batch if one.pop("_error", None) is not None]
+        producer.poll(0.01)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import os
 import sys
 import threading
@@ -40,6 +41,8 @@ WAITING_BATCHES = 2
 """So many micro-batches may be answered and not yet in the journal."""
 WAITING_LOADS = 2
 TURN_SECONDS = 0.0005
+COLLECTIONS = 100_000, 20, 100
+"""Objects that are new, and how many such collections make one of the next generation (`gc.set_threshold`)."""
 UPKEEP_SHARE = 10
 """Upkeep rests so many times as long as it took."""
 END_SECONDS = 9.0
@@ -125,7 +128,7 @@ def run(
     """
     starting.require_place(project)
     began = now()
-    with project.lake.lock(), _quick_turns():
+    with project.lake.lock(), _quick_turns(), _rare_collections():
         try:
             return _run(project, now, stop, (until_caught_up, told, given or _named(project, now)))
         except DayshiftError as error:
@@ -149,6 +152,25 @@ def _quick_turns() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Python looks for unreachable cycles a hundred times more rarely, and not among what was there before.
+
+    A micro-batch makes ten thousands of messages and rows, all of them gone soon and none in a cycle. Each hundred of them made it
+    look through the latest, and now and then through everything that is imported, with the interpreter stopped: a third of a
+    microsecond an event and more.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _record(project: Project, outcome: str, detail: dict[str, Any], at: dt.datetime) -> None:
