@@ -105,7 +105,9 @@ def machine() -> dict[str, Any]:
 def summary(found: dict[str, Any]) -> dict[str, Any]:
     """The figures of the last line."""
     alone, _, path, rivals, back = (found.get(part, {}) for part in PARTS)
-    ours, quix = (rivals.get(name, {}).get("sustained_events_s") for name in ("dayshift-features", "quix"))
+    ours, quix, once = (
+        rivals.get(name, {}).get("sustained_events_s") for name in ("dayshift-features", "quix", "quix-once")
+    )
     half = path.get("half", {})
     return {
         "bench": "live",
@@ -113,6 +115,7 @@ def summary(found: dict[str, Any]) -> dict[str, Any]:
         "kernel_events_s": alone.get("kernel_events_s"),
         "sustained_events_s": path.get("sustained_events_s"),
         "ratio_quix": round(ours / quix, 2) if ours and quix else None,
+        "ratio_quix_once": round(ours / once, 2) if ours and once else None,
         "p50_ms": half.get("p50_ms"),
         "p99_ms": half.get("p99_ms"),
         "recovery_s": back.get("recovery_s"),
