@@ -27,6 +27,7 @@ from numba.core import config as numba_config
 from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 from numba.misc.appdirs import AppDirs
+from numba.np import arrayobj
 
 HERE = Path(__file__).parent
 SOURCES = (HERE, HERE.parent / "semantics" / "aggregates")
@@ -162,3 +163,22 @@ def _peek(context: Any, array: Any, at: Any) -> Any:
 
 
 peek: Any = intrinsic(_peek)
+
+
+def _words_at(context: Any, address: Any, size: Any) -> Any:
+    """An array of int64 over memory that somebody else keeps, from its address and its number of words."""
+    del context
+    words, fill = types.Array(types.int64, 1, "C"), arrayobj.populate_array
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        del signature
+        made = context.make_array(words)(context, builder)
+        data = builder.inttoptr(arguments[0], made.data.type)
+        width = context.get_constant(types.intp, 8)
+        fill(made, data=data, shape=[arguments[1]], strides=[width], itemsize=width, meminfo=None)
+        return made._getvalue()
+
+    return words(address, size), generate
+
+
+words_at: Any = intrinsic(_words_at)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dayshift.definition import Column, Source, WindowFeature, optional
-from dayshift.kernel import history
+from dayshift.kernel import hashes, history
 from dayshift.kernel.arrays import Events, Int64, Questions, Values
 from dayshift.kernel.plan import Plan, compile_plan
 from dayshift.kernel.stream import State
@@ -13,6 +13,7 @@ def warmup() -> None:
     """Run every kernel once, on a handful of events: late ones, nulls and ties among them. The first time takes
     some thirty seconds; what was compiled is kept on disk (see `jit.py`).
     """
+    _set_of_hashes()
     plan = compile_plan(_features(), {("warm", "x"): 4})
     for time in (np.arange(8), np.array([0, 3, 1, 1, 5, 2, 9, 4])):
         for hindsight in (False, True):
@@ -20,6 +21,15 @@ def warmup() -> None:
         state = State(plan)
         state.advance(*_log(plan, time.astype(np.int64)))
         State.restore(plan, state.save())
+
+
+def _set_of_hashes() -> None:
+    words, some, found = np.full(4, hashes.GAP), np.arange(1), np.empty(1, np.bool_)
+    pieces = np.array([[words.ctypes.data, words.size, 2, 0, 1]] * hashes.PIECES)
+    hashes.enter(pieces, some, 0)
+    hashes.find(pieces, some, found)
+    hashes.repeat(some, np.zeros(2, np.int32), found)
+    hashes.merge(words, some[:0], 2, np.empty(4, np.int64))
 
 
 def _features() -> list[WindowFeature]:

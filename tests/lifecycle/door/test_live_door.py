@@ -15,8 +15,6 @@ from dayshift.connectors.live import Arrived
 from dayshift.definition.settings import SourceSettings
 from dayshift.engines.contract import POSITION
 from dayshift.lifecycle.contract import KEY_HASH
-from dayshift.lifecycle.door.keys import U64
-from dayshift.lifecycle.door.known import KnownHashes
 from dayshift.lifecycle.door.live import LiveDoor, Taken
 from dayshift.lifecycle.door.passing import LiveSource
 
@@ -193,17 +191,6 @@ def test_the_size_of_a_micro_batch_decides_nothing(rows: list[dict[str, str | No
     assert sum(t.counts["payments"].loaded for t in whole.results) == sum(
         t.counts["payments"].loaded for t in cut.results
     )
-
-
-@given(parts=st.lists(st.lists(st.integers(0, 50), max_size=20), max_size=12))
-def test_known_hashes_are_a_set(parts: list[list[int]]) -> None:
-    """Whatever was added, and in which pieces, `seen` says exactly that."""
-    known, model = KnownHashes(), set[int]()
-    probe: U64 = np.arange(60, dtype=np.uint64)
-    for part in parts:
-        known.add(np.array(part, np.uint64))
-        model |= set(part)
-        assert known.seen(probe).tolist() == [value in model for value in range(60)]
 
 
 def test_events_carry_their_keys_hash() -> None:
