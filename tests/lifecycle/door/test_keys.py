@@ -44,6 +44,16 @@ def test_texts_are_hashed_as_the_definition_says(texts: list[str | None]) -> Non
     assert found == [0x9E3779B97F4A7C15 if text is None else slowly(text) for text in texts]
 
 
+@given(st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=20))
+def test_integers_are_hashed_as_the_definition_says(values: list[int | None]) -> None:
+    """Any of them, with nulls and without, and a column's values are as they were."""
+    nothing = 0x9E3779B97F4A7C15
+    for some in (values, [value for value in values if value is not None]):
+        column = pl.Series(some, dtype=pl.Int64)
+        assert hash_column(column).tolist() == [nothing if value is None else mix(value & MASK) for value in some]
+        assert column.to_list() == some
+
+
 def test_every_canonical_type_has_a_hash() -> None:
     """Numbers, truth, days, times; -0.0 and 0.0 are one value."""
     now = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)

@@ -32,9 +32,13 @@ def mix(values: U64) -> U64:
     >>> hex(int(mix(np.array([1], np.uint64))[0]))
     '0x5692161d100b05e5'
     """
-    mixed = (values ^ (values >> _S30)) * _A
-    mixed = (mixed ^ (mixed >> _S27)) * _B
-    return mixed ^ (mixed >> _S31)
+    mixed = values >> _S30
+    mixed ^= values
+    mixed *= _A
+    mixed ^= mixed >> _S27
+    mixed *= _B
+    mixed ^= mixed >> _S31
+    return mixed
 
 
 def key_hash(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
@@ -43,28 +47,26 @@ def key_hash(frame: pl.DataFrame, columns: Sequence[str]) -> pl.Series:
     >>> key_hash(pl.DataFrame({"id": ["a", "b", "a"], "n": [1, 1, 1]}), ["id", "n"]).n_unique()
     2
     """
-    with np.errstate(over="ignore"):
-        if len(columns) == 1:
-            result = hash_column(frame[columns[0]])
-        else:
-            result = np.full(frame.height, len(columns), np.uint64)
-            for name in columns:
-                result = mix(result * _P + hash_column(frame[name]))
+    if len(columns) == 1:
+        result = hash_column(frame[columns[0]])
+    else:
+        result = np.full(frame.height, len(columns), np.uint64)
+        for name in columns:
+            result = mix(result * _P + hash_column(frame[name]))
     return pl.Series("_key_hash", result.view(np.int64))
 
 
 def hash_column(values: pl.Series) -> U64:
     """The hash of each value of a column in one of the canonical types."""
-    with np.errstate(over="ignore"):
-        if values.dtype == pl.String:
-            result = _hash_text(values.fill_null("") if values.null_count() else values)
-        elif values.dtype == pl.Float64:
-            result = mix((values.fill_null(0.0).to_numpy() + 0.0).view(np.uint64))
-        else:
-            result = mix(values.to_physical().cast(pl.Int64).fill_null(0).to_numpy().view(np.uint64))
-        if values.null_count():
-            result = np.where(values.is_null().to_numpy(), _NULL, result)
-        return result
+    missing = values.null_count()
+    if values.dtype == pl.String:
+        result = _hash_text(values.fill_null("") if missing else values)
+    elif values.dtype == pl.Float64:
+        result = mix(((values.fill_null(0.0) if missing else values).to_numpy() + 0.0).view(np.uint64))
+    else:
+        whole = values if values.dtype == pl.Int64 else values.to_physical().cast(pl.Int64)
+        result = mix((whole.fill_null(0) if missing else whole).to_numpy().view(np.uint64))
+    return np.where(values.is_null().to_numpy(), _NULL, result) if missing else result
 
 
 def _hash_text(values: pl.Series) -> U64:
