@@ -87,6 +87,51 @@ def test_the_key_is_the_key_columns_as_json() -> None:
     assert keys_of(frame.head(0), ["id"]) == []
 
 
+TYPES: dict[str, tuple[pl.DataType | type[pl.DataType], st.SearchStrategy[Any]]] = {
+    "n": (pl.Int64, st.integers(-(2**63), 2**63 - 1)),
+    "small": (pl.Int8, st.integers(-128, 127)),
+    "text": (pl.String, st.text(max_size=8)),
+    "x": (pl.Float64, st.floats(allow_nan=False, allow_infinity=False)),
+    "sure": (pl.Boolean, st.booleans()),
+    "at": (pl.Datetime("us", "UTC"), st.datetimes(dt.datetime(1, 1, 2), timezones=st.just(dt.UTC))),
+    "day": (pl.Date, st.dates()),
+    "raw": (pl.Binary, st.binary(max_size=4)),
+}
+
+
+def plainly(value: Any) -> bytes:
+    """A value as JSON, by Python's own writer; texts with their characters, times to the microsecond."""
+    if isinstance(value, dt.datetime):
+        value = f"{value.year:04}-{value:%m-%dT%H:%M:%S.%fZ}"
+    if isinstance(value, dt.date):
+        value = f"{value.year:04}-{value:%m-%d}"
+    if isinstance(value, bytes):
+        value = value.hex()
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+@given(st.data(), st.lists(st.sampled_from(sorted(TYPES)), min_size=1, max_size=3, unique=True))
+def test_a_key_says_what_the_value_says(data: st.DataObject, names: list[str]) -> None:
+    """Of any type, alone or among others, in one piece of memory or in several: as the same column in the row."""
+    rows = data.draw(st.lists(st.fixed_dictionaries({name: st.none() | TYPES[name][1] for name in names}), max_size=8))
+    schema = {name: TYPES[name][0] for name in names}
+    frame = pl.concat([pl.DataFrame(rows[at:end], schema) for at, end in ((0, 3), (3, None))], rechunk=False)
+    keys, values = keys_of(frame, names), values_of(frame)
+    for row, key, value in zip(rows, keys, values, strict=True):
+        shown = json.loads(value)
+        assert key is not None
+        assert json.loads(key) == (shown[names[0]] if len(names) == 1 else [shown[name] for name in names])
+        if len(names) == 1 and names[0] not in ("x", "text"):
+            assert key == plainly(row[names[0]])
+
+
+def test_finite_numbers_whose_sum_is_not_are_numbers() -> None:
+    """The sum only answers for all of them at once."""
+    frame = pl.DataFrame({"x": [1.5e308, 1.5e308, None]})
+    assert [json.loads(text)["x"] for text in values_of(frame)] == [1.5e308, 1.5e308, None]
+    assert values_of(pl.DataFrame({"x": [math.inf, -math.inf]})) == [b'{"x":"Infinity"}', b'{"x":"-Infinity"}']
+
+
 def test_rows_without_columns_to_show_are_empty_objects() -> None:
     """As many messages as rows."""
     assert values_of(pl.DataFrame({"_state": [1, 2]})) == [b"{}", b"{}"]

@@ -24,15 +24,14 @@ def values_of(frame: pl.DataFrame) -> list[bytes]:
     >>> values_of(pl.DataFrame({"p": [float("inf"), -0.0, None]}))
     [b'{"p":"Infinity"}', b'{"p":-0.0}', b'{"p":null}']
     """
-    names = [name for name in frame.columns if not name.startswith("_") or name in PLACES]
+    schema = frame.schema
+    names = [name for name in schema if not name.startswith("_") or name in PLACES]
     if not names or not frame.height:
         return [b"{}"] * frame.height
-    columns = [_plain(name, frame.schema[name]).alias(PLACES.get(name, name)) for name in names]
-    found = frame.select(_json(columns), _finite(frame, names).alias("finite"))
-    if found["finite"][0] and _nested_finite(frame, names):
-        return found["json"].to_list()
-    rows = _rows(frame.select(columns))
-    return [json.dumps(_worded(row), ensure_ascii=False, separators=(",", ":")).encode() for row in rows]
+    shown = frame.select_seq(_plain(name, schema[name]).alias(PLACES.get(name, name)) for name in names)
+    if all(_all_numbers(frame[name], schema[name]) for name in names):
+        return _encoded(shown)
+    return [json.dumps(_worded(row), ensure_ascii=False, separators=(",", ":")).encode() for row in _rows(shown)]
 
 
 def keys_of(frame: pl.DataFrame, names: Sequence[str]) -> list[bytes | None]:
@@ -43,13 +42,21 @@ def keys_of(frame: pl.DataFrame, names: Sequence[str]) -> list[bytes | None]:
     """
     if not names or not set(names) <= set(frame.columns) or not frame.height:
         return [None] * frame.height
-    one = frame.select(_plain(name, frame.schema[name]) for name in names)
-    parts = [
-        [text[text.index(b":") + 1 : -1] for text in _encoded(one.select(pl.col(name).alias("k")))] for name in names
-    ]
-    if len(parts) == 1:
-        return list(parts[0])
-    return [b"[" + b",".join(row) + b"]" for row in zip(*parts, strict=True)]
+    texts = [_texts(frame, name) for name in names]
+    if len(texts) == 1:
+        return texts[0].cast(pl.Binary).to_list()
+    together = pl.format("[" + ",".join("{}" for _ in texts) + "]", *map(pl.lit, texts))
+    return pl.select(together.cast(pl.Binary)).to_series().to_list()
+
+
+def _texts(frame: pl.DataFrame, name: str) -> pl.Series:
+    """A column's values as JSON."""
+    values = frame[name]
+    if values.dtype == pl.Int64:
+        digits = values.cast(pl.String)
+        return digits.fill_null("null") if values.null_count() else digits
+    row = pl.struct(_plain(name, values.dtype).alias("k")).struct.json_encode()
+    return frame.select_seq(row.str.strip_prefix('{"k":').str.strip_suffix("}")).to_series()
 
 
 def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -62,24 +69,18 @@ def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
     return column
 
 
-def _json(columns: Sequence[pl.Expr]) -> pl.Expr:
-    return pl.struct(columns).struct.json_encode().cast(pl.Binary).alias("json")
-
-
 def _encoded(frame: pl.DataFrame) -> list[bytes]:
-    return frame.select(_json([pl.all()]))["json"].to_list()
+    return frame.to_struct("row").struct.json_encode().cast(pl.Binary).to_list()
 
 
-def _finite(frame: pl.DataFrame, names: Sequence[str]) -> pl.Expr:
-    """Whether Polars writes every float as it is."""
-    floats = [name for name in names if frame.schema[name].is_float()]
-    return pl.all_horizontal(pl.col(floats).is_finite().all()) if floats else pl.lit(True)
-
-
-def _nested_finite(frame: pl.DataFrame, names: Sequence[str]) -> bool:
-    """The same of floats within lists and structs, looked at one by one."""
-    nested = [name for name in names if frame.schema[name].is_nested() and "Float" in str(frame.schema[name])]
-    return all(_all_finite(value) for name in nested for value in frame[name].to_list())
+def _all_numbers(values: pl.Series, dtype: pl.DataType) -> bool:
+    """Whether Polars writes every float of a column as it is. What has a finite sum is finite; lists and structs are looked
+    at one by one."""
+    if dtype.is_float():
+        return math.isfinite(values.sum()) or bool(values.is_finite().all())
+    if dtype.is_nested() and "Float" in str(dtype):
+        return all(map(_all_finite, values.to_list()))
+    return True
 
 
 def _all_finite(value: Any) -> bool:
