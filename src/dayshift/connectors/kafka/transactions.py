@@ -153,15 +153,22 @@ class Transactions:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT)) from None
 
     def _produce(self, client: Any, rows: Sequence[Row], note: Note) -> None:
-        """Hands the rows to librdkafka, at most so many at a time that its queue has room; the last one bears the mark."""
+        """Hands the rows to librdkafka, at most so many at a time that its queue has room; the last one bears the mark.
+
+        One by one: a batch needs a dictionary for every row, and takes longer.
+        """
+        from confluent_kafka import KafkaError, KafkaException
+
         *most, (value, key) = rows
-        for start, end in _portions(most):
-            batch = [{"value": one, "key": name} for one, name in most[start:end]]
-            client.produce_batch(self._topic, batch)
-            _check(batch)
-            if end < len(most):
-                self._flush(client)
-        client.produce(self._topic, value, key, headers=self._keeper.headers(note))
+        try:
+            for start, end in _portions(most):
+                for one, name in most[start:end]:
+                    client.produce(self._topic, one, name)
+                if end < len(most):
+                    self._flush(client)
+            client.produce(self._topic, value, key, headers=self._keeper.headers(note))
+        except BufferError as error:
+            raise KafkaException(KafkaError(KafkaError._QUEUE_FULL)) from error
 
     def _flush(self, client: Any) -> None:
         from confluent_kafka import KafkaError, KafkaException
@@ -285,12 +292,3 @@ def _portions(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
             start, size = at + 1, 0
     if start < len(rows):
         yield start, len(rows)
-
-
-def _check(batch: Sequence[Mapping[str, Any]]) -> None:
-    """Raises what befell a message that the producer did not take."""
-    from confluent_kafka import KafkaException
-
-    for message in batch:
-        if "_error" in message:
-            raise KafkaException(message["_error"])
