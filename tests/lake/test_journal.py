@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -121,11 +125,54 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     assert caught.value.problems[0].code == "DS403"
 
 
+@given(bites=st.lists(st.integers(1, 700), min_size=1, max_size=5), kept=st.sampled_from([0, 1 << 20]))
+def test_a_system_that_takes_little_at_a_time_gets_all(
+    bites: list[int], kept: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Wherever a write ends, the file is the same, and a record's body is what the entry says."""
+    inner, turns = os.writev, itertools.cycle(bites)
+
+    def little(file: int, parts: Sequence[memoryview]) -> int:
+        bite = next(turns)
+        ends = itertools.accumulate(map(len, parts))
+        some = [part[: max(0, bite - end + len(part))] for part, end in zip(parts, ends, strict=True)]
+        return inner(file, some)
+
+    written = []
+    for small in (False, True):
+        folder = tmp_path_factory.mktemp("live")
+        with pytest.MonkeyPatch.context() as patched:
+            if small:
+                patched.setattr(os, "writev", little)
+                patched.setattr("dayshift.lake.journal.KEPT_BYTES", kept)
+            Journal(folder).append_all(1, [_entry(1), Entry({}, {"cursors": {"a": "2"}}), _entry(3)])
+        written.append((folder / "000000000001.journal").read_bytes())
+        assert _numbers(Journal(folder), 1) == ["1", "2", "3"]
+    assert written[0] == written[1]
+    assert written[0].endswith(_entry(3).to_bytes())
+
+
+def test_after_an_error_that_is_kept_records_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds the error holds the memory of its record, which no other record is written into."""
+    journal = Journal(tmp_path)
+    kept: list[Sequence[memoryview]] = []
+    journal.append(1, _entry(0))
+
+    def broken(file: int, parts: Sequence[memoryview]) -> int:
+        kept.append(list(parts))
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "writev", broken)
+        with pytest.raises((NotReady, OSError)):
+            journal.append(1, _entry(1))
+    journal.append(1, _entry(2))
+    assert _numbers(journal, 1) == ["0", "2"]
+    assert _entry(1).to_bytes() == b"".join(kept[0][1:])
+
+
 def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When there is no room the record is taken back, the error is DS404, and later appends are whole."""
-    import errno
-    import os
-
     journal = Journal(tmp_path)
     journal.append(1, _entry(0))
 

@@ -23,6 +23,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ _HEAD = struct.Struct("<QI")
 _CHECK = struct.Struct("<I")
 TORN = ".torn"
 _LENGTH = struct.Struct("<I")
+KEPT_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,19 @@ class Entry:
         >>> Entry.from_bytes(entry.to_bytes()).frames["events/a"]["x"].to_list()
         [1, None]
         """
-        parts = [_packed(frame) for frame in self.frames.values()]
-        header = {"about": self.about, "frames": list(self.frames), "sizes": [len(part) for part in parts]}
-        text = json.dumps(header).encode()
-        return b"".join([_LENGTH.pack(len(text)), text, *parts])
+        buffer = io.BytesIO()
+        return self.pack(buffer) + buffer.getvalue()
+
+    def pack(self, buffer: io.BytesIO) -> bytes:
+        """Writes the frames into a buffer, from its beginning to where it stands then; gives what a body has before them."""
+        buffer.seek(0)
+        ends = [0]
+        for frame in self.frames.values():
+            _pack(frame, buffer)
+            ends.append(buffer.tell())
+        sizes = [end - start for start, end in pairwise(ends)]
+        text = json.dumps({"about": self.about, "frames": list(self.frames), "sizes": sizes}).encode()
+        return _LENGTH.pack(len(text)) + text
 
     @staticmethod
     def from_bytes(body: bytes) -> Entry:
@@ -88,6 +99,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._open: tuple[int, int] | None = None
+        self._buffer = io.BytesIO()
 
     @property
     def loads(self) -> list[int]:
@@ -110,14 +122,23 @@ class Journal:
             end = os.lseek(file, 0, os.SEEK_END)
             try:
                 for entry in entries:
-                    body = entry.to_bytes()
-                    head = _HEAD.pack(len(body), zlib.crc32(body))
-                    _write(file, head, _CHECK.pack(zlib.crc32(head)), body)
+                    self._put(file, entry)
                 os.fdatasync(file)
             except BaseException:
+                self._buffer = io.BytesIO()  # the error may still look at the old one
                 os.ftruncate(file, end)
                 raise
             return os.lseek(file, 0, os.SEEK_END) - end
+
+    def _put(self, file: int, entry: Entry) -> None:
+        """Writes a record. Its frames go into memory that was used before: fresh memory takes longer than they do."""
+        first = entry.pack(self._buffer)
+        size = self._buffer.tell()
+        with self._buffer.getbuffer() as whole, whole[:size] as frames:
+            head = _HEAD.pack(len(first) + size, zlib.crc32(frames, zlib.crc32(first)))
+            _write(file, head + _CHECK.pack(zlib.crc32(head)), first, frames)
+        if size > KEPT_BYTES:
+            self._buffer = io.BytesIO()
 
     def read(self, load: int) -> Iterator[Entry]:
         """The records of a load, in the order of writing.
@@ -212,16 +233,18 @@ def _bodies(path: Path) -> Iterator[bytes]:
                 raise damaged(f"file '{path}'", f"the record at byte {at} does not match its checksum")
 
 
-def _write(file: int, *parts: bytes) -> None:
-    for part in parts:
-        rest = memoryview(part)
-        while rest:
-            rest = rest[os.write(file, rest) :]
+def _write(file: int, *parts: bytes | memoryview) -> None:
+    """Writes parts one behind the other, however little the system takes at a time."""
+    rest = [memoryview(part) for part in parts if len(part)]
+    while rest:
+        taken = os.writev(file, rest)
+        while rest and taken >= len(rest[0]):
+            taken -= len(rest.pop(0))
+        if taken:
+            rest[0] = rest[0][taken:]
 
 
-def _packed(frame: pl.DataFrame) -> bytes:
-    buffer = io.BytesIO()
+def _pack(frame: pl.DataFrame, buffer: io.BytesIO) -> None:
     # A frame is locked while it is written, and writing into Python's memory needs the interpreter: a thread that holds the
     # interpreter and reads the same frame would wait for ever. A clone has a lock of its own, and the same memory.
     frame.clone().write_ipc_stream(buffer, compression="uncompressed")
-    return buffer.getvalue()
