@@ -4,6 +4,7 @@
     history.py    all questions at once: sort by entity, then two pointers over prefix sums
     stream.py     the same numbers event by event, from a state that can be saved and restored
     finish.py     relations between windows, and fills
+    integers.py   integers to dense numbers, some at a time
 
 Nothing here knows of tables, texts or sources' files (`arrays.py`). The kernels are compiled by Numba once and cached
 on disk; `warm.warmup()` does that ahead of time. Importing this package imports nothing heavy; its modules do.

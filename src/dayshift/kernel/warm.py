@@ -5,6 +5,7 @@ import numpy as np
 from dayshift.definition import Column, Source, WindowFeature, optional
 from dayshift.kernel import hashes, history
 from dayshift.kernel.arrays import Events, Int64, Questions, Values
+from dayshift.kernel.integers import Integers
 from dayshift.kernel.plan import Plan, compile_plan
 from dayshift.kernel.stream import State
 
@@ -21,6 +22,8 @@ def warmup() -> None:
         state = State(plan)
         state.advance(*_log(plan, time.astype(np.int64)))
         State.restore(plan, state.save())
+    known = Integers()
+    known.codes(known.learn(np.arange(8)))
 
 
 def _set_of_hashes() -> None:

@@ -1,8 +1,12 @@
-"""Numbers of a few rows at a time, at a cost that does not grow with how many are known."""
+"""Numbers of a few rows at a time, at a cost that does not grow with how many are known.
+
+One column of integers, days or moments is numbered by the kernel's table (`IntegerIndex`), everything else by a Python
+dictionary (`Index`); which of them it is changes no number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from math import isnan
 from typing import Any
@@ -11,6 +15,13 @@ import numpy as np
 import polars as pl
 
 from dayshift.kernel.arrays import Int64, Mask
+from dayshift.kernel.integers import Integers
+
+
+def index_of(known: pl.DataFrame) -> Index | IntegerIndex:
+    """The index for tuples of these types, in which these have the first numbers."""
+    whole = known.width == 1 and (known.dtypes[0].is_integer() or known.dtypes[0].is_temporal())
+    return IntegerIndex(known) if whole else Index(known)
 
 
 class Index:
@@ -69,6 +80,67 @@ class Index:
         if found == len(self._values):
             self._values.append(each)
         return found
+
+
+class IntegerIndex:
+    """What `Index` says, for one column of integers, days or moments.
+
+    >>> IntegerIndex(pl.DataFrame({"k": [3]})).learn(pl.DataFrame({"k": [7, None, 3]})).tolist()
+    [1, -1, 0]
+    """
+
+    def __init__(self, known: pl.DataFrame) -> None:
+        self._numbers = Integers()
+        self.learn(known)
+
+    @property
+    def size(self) -> int:
+        """How many values are known."""
+        return self._numbers.size
+
+    def learn(self, frame: pl.DataFrame) -> Int64:
+        """The number of each row, new ones among them."""
+        return _where_given(frame, self._numbers.learn)
+
+    def codes(self, frame: pl.DataFrame) -> Int64:
+        """The number of each row, -1 where it is unknown or null."""
+        return _where_given(frame, self._numbers.codes)
+
+    def values(self, codes: Int64 | pl.Series, dtype: pl.DataType) -> pl.Series:
+        """The value of each number; null for null."""
+        return _whole(self._numbers.values, dtype).gather(codes)
+
+    def since(self, number: int) -> list[Any]:
+        """The values from this number on, days and moments as integers."""
+        values: list[Any] = self._numbers.values[number:].tolist()
+        return values
+
+    def frame_since(self, number: int, schema: pl.Schema) -> pl.DataFrame:
+        """The values from this number on as a frame."""
+        return pl.DataFrame(
+            [_whole(self._numbers.values[number:], dtype).alias(name) for name, dtype in schema.items()]
+        )
+
+
+def _where_given(frame: pl.DataFrame, numbers: Callable[[Int64], Int64]) -> Int64:
+    """The numbers of a column's values, -1 for null."""
+    column = frame.to_series()
+    if not column.null_count():
+        return numbers(_integers(column))
+    codes, given = np.full(frame.height, -1, np.int64), column.is_not_null().to_numpy()
+    codes[given] = numbers(_integers(column.drop_nulls()))
+    return codes
+
+
+def _integers(column: pl.Series) -> Int64:
+    if column.dtype == pl.Int64:
+        return column.to_numpy()
+    return column.to_physical().cast(pl.Int64).to_numpy()
+
+
+def _whole(values: Int64, dtype: pl.DataType) -> pl.Series:
+    found = pl.Series(values=values)
+    return found.cast(pl.Int32).cast(dtype) if dtype == pl.Date else found.cast(dtype)
 
 
 def _tuples(frame: pl.DataFrame) -> list[Any]:

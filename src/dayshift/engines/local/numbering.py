@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from dayshift.engines.local.index import Hashes, Index
+from dayshift.engines.local.index import Hashes, Index, IntegerIndex, index_of
 from dayshift.kernel.arrays import Int64
 
 _NUMBER = "#"
@@ -82,7 +82,7 @@ class Span:
 class Dictionary:
     """Tuples of values and their numbers, in the order of first appearance.
 
-    Once `index` was called, a Python dictionary beside the table finds the numbers of a few rows without reading what is
+    Once `index` was called, an index beside the table (`index.py`) finds the numbers of a few rows without reading what is
     known; new tuples then wait to enter the table until it is asked for.
 
     >>> words = Dictionary(pl.Schema({"word": pl.String}))
@@ -99,7 +99,7 @@ class Dictionary:
             pl.DataFrame(schema=dict(zip(self._columns, schema.dtypes(), strict=True))) if known is None else known
         )
         self._hashes = Hashes()
-        self._index: Index | None = None
+        self._index: Index | IntegerIndex | None = None
 
     @property
     def size(self) -> int:
@@ -109,7 +109,7 @@ class Dictionary:
     def index(self) -> None:
         """Find numbers in a dictionary from now on."""
         if self._index is None:
-            self._index = Index(self._known)
+            self._index = index_of(self._known)
 
     def number(self, frame: pl.DataFrame) -> Int64:
         """`learn`, then `codes`."""
