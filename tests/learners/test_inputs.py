@@ -5,6 +5,8 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -43,6 +45,32 @@ def test_the_columns_keep_the_order_that_was_asked_for() -> None:
     types = ["number"] * 2
     first = to_input(FRAME_OF_ALL, ["whole", "real"], types, MATRIX)
     assert np.array_equal(first, to_input(shuffled, ["whole", "real"], types, MATRIX), equal_nan=True)
+
+
+NUMBERS = {
+    pl.Float64: st.floats(),
+    pl.Float32: st.floats(width=32),
+    pl.Int64: st.integers(-(2**63), 2**63 - 1),
+    pl.UInt8: st.integers(0, 255),
+    pl.Boolean: st.booleans(),
+    pl.Date: st.dates(),
+    pl.Datetime("ms", "UTC"): st.datetimes(timezones=st.just(dt.UTC)),
+}
+
+
+@given(st.data())
+def test_a_matrix_and_a_frame_hold_the_same_numbers(data: st.DataObject) -> None:
+    """Of every type, to the bit, with and without nulls, in one piece or several."""
+    kinds = data.draw(st.lists(st.sampled_from(list(NUMBERS)), min_size=1, max_size=4))
+    schema = {f"c{number}": kind for number, kind in enumerate(kinds)}
+    rows = st.lists(st.tuples(*(st.none() | NUMBERS[kind] for kind in kinds)), max_size=6)
+    parts = [pl.DataFrame(data.draw(rows), schema=schema, orient="row") for _ in range(2)]
+    frame, types = pl.concat(parts, rechunk=False), ["number"] * len(kinds)
+    matrix, table = (to_input(frame, list(schema), types, reads) for reads in (MATRIX, FRAME))
+    assert (matrix.dtype, matrix.flags.f_contiguous) == (np.float64, True)
+    assert matrix.shape == table.shape
+    assert np.array_equal(matrix, table.to_numpy(), equal_nan=True)
+    assert (np.signbit(matrix) == np.signbit(table.to_numpy()))[~np.isnan(matrix)].all()
 
 
 def test_text_and_transformers_by_name_ask_for_a_frame() -> None:

@@ -11,7 +11,7 @@ from dayshift.definition.fingerprint import features_fingerprint
 from dayshift.diagnostics import Refused
 from dayshift.learners.estimator import fit, predict
 from dayshift.learners.registry import Registered
-from dayshift.lifecycle.score import feature_fingerprints, score
+from dayshift.lifecycle.score import Scorer, feature_fingerprints, score
 from tests.lifecycle.worlds import classifier, features, labels, payments
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -55,6 +55,17 @@ def test_rows_in_parts_give_the_same_predictions() -> None:
     """Scoring by chunks changes nothing."""
     parts = [score(PIPELINE, part, MODEL, NOW) for part in FEATURES.iter_slices(7)]
     assert pl.concat(parts).equals(score(PIPELINE, FEATURES, MODEL, NOW))
+
+
+def test_micro_batches_give_what_scoring_gives() -> None:
+    """A scorer that is kept, for any number of rows, none among them."""
+    kept = Scorer(PIPELINE, MODEL)
+    for rows in (0, 1, 7):
+        part = FEATURES.head(rows)
+        found, expected = kept(part, NOW), score(PIPELINE, part, MODEL, NOW)
+        assert found.equals(expected)
+        assert found.schema == expected.schema
+        assert found["scored_at"].to_list() == [NOW] * rows
 
 
 def test_a_model_of_other_features_is_refused_naming_what_changed() -> None:

@@ -199,7 +199,7 @@ def few_threads(rows: int, columns: int) -> Iterator[None]:
     if rows * columns >= MANY_CELLS:
         yield
         return
-    with _threads().limit(limits=1, user_api="openmp"):
+    with _threads().limit(limits=1):
         yield
 
 
@@ -207,7 +207,7 @@ def few_threads(rows: int, columns: int) -> Iterator[None]:
 def _threads() -> Any:
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="openmp")
 
 
 def target_of(labels: pl.Series, kind: str) -> NDArray[Any]:

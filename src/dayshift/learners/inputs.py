@@ -12,12 +12,16 @@ The rule is applied once, at the fit, and kept with the model: scoring repeats i
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dayshift.diagnostics import DefinitionError, Refused, shorten
 
 NUMBER, TEXT = "number", "text"
 MATRIX, FRAME = "matrix", "frame"
+_PLAIN = (pl.Float64, pl.Int64)
+"""The types whose array is a matrix's column as it is: nulls become NaN on the way."""
 
 
 def column_types(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
@@ -35,7 +39,8 @@ def column_types(frame: pl.DataFrame, columns: Sequence[str]) -> tuple[str, ...]
 
 
 def _require(frame: pl.DataFrame, columns: Sequence[str]) -> None:
-    absent = [name for name in columns if name not in frame.columns]
+    there = set(frame.columns)
+    absent = [name for name in columns if name not in there]
     if absent:
         raise Refused(
             "DS609",
@@ -86,17 +91,33 @@ def to_input(frame: pl.DataFrame, columns: Sequence[str], types: Sequence[str], 
         Refused: DS609, a column is absent or of another type than at the fit.
     """
     _require(frame, columns)
-    schema = frame.schema
-    for name, expected in zip(columns, types, strict=True):
-        dtype = schema[name]
-        if dtype != pl.Null and _type(name, dtype) != expected:
-            raise Refused(
-                "DS609",
-                f"feature '{name}' is {_type(name, dtype)} ({dtype}), the model was fitted on {expected}",
-                hint="dayshift train",
-            )
-    chosen = frame.select_seq(_cast(name, schema[name], kind) for name, kind in zip(columns, types, strict=True))
-    return chosen.to_numpy() if reads == MATRIX else chosen
+    chosen = [frame.get_column(name) for name in columns]
+    for column, expected in zip(chosen, types, strict=True):
+        _require_type(column, expected)
+    if reads == MATRIX:
+        return _matrix(chosen, frame.height)
+    return frame.select_seq(_cast(column.name, column.dtype, kind) for column, kind in zip(chosen, types, strict=True))
+
+
+def _require_type(column: pl.Series, expected: str) -> None:
+    name, dtype = column.name, column.dtype
+    if (dtype in _PLAIN and expected == NUMBER) or dtype == pl.Null or _type(name, dtype) == expected:
+        return
+    raise Refused(
+        "DS609",
+        f"feature '{name}' is {_type(name, dtype)} ({dtype}), the model was fitted on {expected}",
+        hint="dayshift train",
+    )
+
+
+def _matrix(columns: Sequence[pl.Series], height: int) -> NDArray[np.float64]:
+    """Numbers column by column, as they lie in a frame."""
+    matrix = np.empty((height, len(columns)), np.float64, order="F")
+    for number, column in enumerate(columns):
+        plain = column.dtype in _PLAIN
+        found = column if plain else column.to_frame().select_seq(_cast(column.name, column.dtype, NUMBER)).to_series()
+        matrix[:, number] = found.to_numpy()
+    return matrix
 
 
 def _cast(name: str, dtype: pl.DataType, kind: str) -> pl.Expr:

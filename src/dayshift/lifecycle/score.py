@@ -1,6 +1,7 @@
 """Predictions for features, by a model that was trained on features of exactly the same meaning, for the same label."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +10,10 @@ import polars as pl
 from dayshift.definition.fingerprint import feature_fingerprint, features_fingerprint, label_fingerprint
 from dayshift.definition.pipeline import Pipeline
 from dayshift.diagnostics import DefinitionError, Refused, shorten
-from dayshift.engines.contract import question_columns
-from dayshift.learners.estimator import predict
+from dayshift.engines.contract import TIME, question_columns
+from dayshift.learners.estimator import Model, predict
 from dayshift.learners.registry import Registered
+from dayshift.semantics.instants import microseconds
 
 
 def score(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: datetime) -> pl.DataFrame:
@@ -27,7 +29,7 @@ def score(pipeline: Pipeline, features: pl.DataFrame, model: Registered, now: da
     """
     require_same_features(pipeline, features, model.about)
     require_same_label(pipeline, model)
-    return _scored((pipeline, features_fingerprint(pipeline)), features, model, now)
+    return _scored(_Whose.of(pipeline, model), features, now)
 
 
 class Scorer:
@@ -40,7 +42,7 @@ class Scorer:
     def __init__(self, pipeline: Pipeline, model: Registered) -> None:
         require_same_features(pipeline, pl.DataFrame(), model.about)
         require_same_label(pipeline, model)
-        self._whose, self._model = (pipeline, features_fingerprint(pipeline)), model
+        self._whose, self._model = _Whose.of(pipeline, model), model
 
     @property
     def version(self) -> str:
@@ -49,7 +51,7 @@ class Scorer:
 
     def __call__(self, features: pl.DataFrame, now: datetime) -> pl.DataFrame:
         """The predictions for features of this definition, as `score` gives them."""
-        return _scored(self._whose, features, self._model, now)
+        return _scored(self._whose, features, now)
 
     def those_it_can(self, features: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, str | None]:
         """The predictions for those rows that the model can take, and what it says of the last of the others; None: all.
@@ -66,17 +68,27 @@ class Scorer:
         return pl.concat([frame for frame, _ in parts]), parts[1][1] or parts[0][1]
 
 
-def _scored(whose: tuple[Pipeline, str], features: pl.DataFrame, model: Registered, now: datetime) -> pl.DataFrame:
-    """The predictions of a definition, given with the fingerprint of its features."""
-    pipeline, fingerprint = whose
-    predictions = predict(model.model, features)
+@dataclass(frozen=True)
+class _Whose:
+    """Whose predictions they are: the model, the columns that name a question, and what every row says of them."""
+
+    model: Model
+    named: tuple[str, ...]
+    said: tuple[pl.Expr, ...]
+
+    @staticmethod
+    def of(pipeline: Pipeline, model: Registered) -> "_Whose":
+        said = {"model_version": str(model.version), "_fingerprint": features_fingerprint(pipeline)}
+        words = tuple(pl.lit(value).alias(name) for name, value in said.items())
+        return _Whose(model.model, (*question_columns(pipeline), "as_of"), words)
+
+
+def _scored(whose: _Whose, features: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    predictions = predict(whose.model, features)
     place = [name for name in ("_load", "_position") if name in features.columns]
-    return features.select(*question_columns(pipeline), "as_of", *place).with_columns(
-        pl.Series("prediction", predictions, pl.Float64),
-        pl.lit(str(model.version)).alias("model_version"),
-        pl.lit(fingerprint).alias("_fingerprint"),
-        pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("scored_at"),
-    )
+    columns = [features.get_column(name) for name in (*whose.named, *place)]
+    found = pl.DataFrame([*columns, pl.Series("prediction", predictions, pl.Float64)])
+    return found.with_columns_seq(*whose.said, pl.lit(microseconds(now), TIME).alias("scored_at"))
 
 
 def feature_fingerprints(pipeline: Pipeline) -> dict[str, str]:
