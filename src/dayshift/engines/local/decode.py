@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache, lru_cache
 
 import polars as pl
 
@@ -24,10 +25,12 @@ def columns(task: Task, answers: list[Answer], numberings: Numberings) -> dict[s
     answers.reverse()
     for name, feature, dtype in task.answered:
         answer = answers.pop()
-        if len(answer.values) <= SHORT and _PLAIN.get(answer.values.dtype.char) == dtype:
+        if _PLAIN.get(answer.values.dtype.char) != dtype:
+            found[name] = _column(feature, dtype, answer, numberings).alias(name)
+        elif len(answer.values) <= SHORT:
             found[name] = pl.Series(name, _listed(answer), dtype)
         else:
-            found[name] = _column(feature, dtype, answer, numberings).alias(name)
+            found[name] = _masked(pl.Series(name, answer.values), answer)
     return found
 
 
@@ -58,7 +61,12 @@ def _words(feature: WindowFeature, answer: Answer, numberings: Numberings) -> pl
 def _masked(values: pl.Series, answer: Answer) -> pl.Series:
     if answer.valid is None or answer.valid.all():
         return values
-    return values.zip_with(pl.Series(answer.valid), pl.Series([None], dtype=values.dtype))
+    return values.zip_with(pl.Series(answer.valid), _null(values.dtype))
+
+
+@cache
+def _null(dtype: pl.DataType) -> pl.Series:
+    return pl.Series([None], dtype=dtype)
 
 
 def table(
@@ -66,5 +74,10 @@ def table(
 ) -> pl.DataFrame:
     """The features table of these questions; `found` holds every feature column by name."""
     columns = [asked.get_column(name) for name in task.named] + [found[name].alias(name) for name in task.columns]
-    constant = [pl.Series(FINGERPRINT, [fingerprint]), pl.Series(POLICY, [policy])]
+    constant = _word(FINGERPRINT, fingerprint), _word(POLICY, policy)
     return pl.DataFrame(columns + [each.new_from_index(0, asked.height) for each in constant])
+
+
+@lru_cache(maxsize=64)
+def _word(name: str, word: str) -> pl.Series:
+    return pl.Series(name, [word])

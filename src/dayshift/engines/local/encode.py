@@ -110,7 +110,7 @@ def encode_events(
         column = read.removeprefix("hash:")
         defined = reading.source.columns[column]
         if defined.type == "str":
-            made = _words((name, column), frame.select(column), numberings, hashed=read != column)
+            made = _words((name, column), stack(frame, [column]), numberings, hashed=read != column)
         else:
             made = integers(frame[column], defined, task.scales[name, column])
         columns[read] = made if past is None else _follow(past.columns[read], made)

@@ -22,7 +22,7 @@ from dayshift.engines.local.advance import Stream, from_log
 from dayshift.engines.local.canonical import canonical
 from dayshift.engines.local.cuts import Cut
 from dayshift.engines.local.encode import Stretch
-from dayshift.engines.local.numbering import Dictionary
+from dayshift.engines.local.numbering import Dictionary, stack
 from dayshift.engines.local.order import sort_log
 from dayshift.engines.local.task import Reading, Task
 from dayshift.kernel.arrays import Int64
@@ -54,7 +54,7 @@ class LiveSession:
         others = {source.name for source in pipeline.sources} - set(task.readings)
         self._others = others if self._shown is not None else set[str]()
         self._empty = {name: _empty(reading) for name, reading in task.readings.items()}
-        self._kinds = {name: frame.dtypes for name, frame in self._empty.items()}
+        self._kinds = {name: dict(frame.schema) for name, frame in self._empty.items()}
 
     def take(self, frames: Frames, upto_us: int | None = None) -> pl.DataFrame:
         """As `Session.take` says.
@@ -97,8 +97,9 @@ class LiveSession:
         empty = self._empty[reading.source.name]
         if frame is None or not frame.height:
             return empty
-        columns = [frame.get_column(name) for name in empty.columns if name in frame.columns]
-        if [column.dtype for column in columns] == self._kinds[reading.source.name]:
+        kinds, there = self._kinds[reading.source.name], frame.columns
+        columns = [frame.get_column(name) for name in kinds if name in there]
+        if [column.dtype for column in columns] == list(kinds.values()):
             found = pl.DataFrame(columns)
         else:
             found = canonical(frame.lazy(), reading.source, reading.columns).collect()
@@ -199,7 +200,7 @@ class Shown:
     def learn(self, frame: pl.DataFrame) -> None:
         """Add the entities of these events."""
         if frame.height:
-            self._known.learn(frame.select(self._by))
+            self._known.learn(stack(frame, self._by))
 
     def questions(self, due: Sequence[ticks.Tick]) -> Iterator[pl.DataFrame]:
         """What these ticks ask when nothing happens between them, in pieces."""

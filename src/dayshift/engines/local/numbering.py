@@ -272,4 +272,6 @@ def stack(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     """The columns of a key; a constant one for the key of no columns, whose only entity is everything."""
     if not columns:
         return pl.DataFrame({_NUMBER: np.zeros(frame.height, np.int64)})
+    if len(columns) == 1:
+        return frame.get_column(columns[0]).to_frame()
     return pl.DataFrame([frame.get_column(name) for name in columns])

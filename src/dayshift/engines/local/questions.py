@@ -165,7 +165,7 @@ def ask(frame: pl.DataFrame, asker: Reading) -> pl.DataFrame:
     time = asker.source.time
     if AS_OF in frame.columns:
         return frame if time == AS_OF else frame.with_columns(pl.col(time).alias(AS_OF))
-    return pl.DataFrame([*frame.get_columns(), frame.get_column(time).alias(AS_OF)])
+    return frame.hstack([frame.get_column(time).alias(AS_OF)])
 
 
 def pick(frame: pl.DataFrame, chosen: pl.Expr, asker: Reading) -> tuple[pl.DataFrame, Int64]:
