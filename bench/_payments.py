@@ -5,6 +5,7 @@ an event's id is its number in the stream, and whoever sends it and whoever read
 """
 
 import datetime as dt
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,8 @@ def stream(frame: pl.DataFrame, folder: Path, copies: int = 1) -> Stream:
         for copy in range(copies):
             moved = frame.with_columns(pl.col("id") + copy * frame.height, pl.col("at") + SPAN * copy)
             moved.with_columns(pl.col("at").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")).write_ndjson(file)
+        file.flush()
+        os.fsync(file.fileno())  # else the disk would write it while somebody is measured
     whole = np.memmap(lines, dtype=np.uint8, mode="r")
     ends = [np.flatnonzero(whole[at : at + (1 << 26)] == ord("\n")) + at + 1 for at in range(0, whole.size, 1 << 26)]
     np.save(starts, np.concatenate([[0], *ends]))

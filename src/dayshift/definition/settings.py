@@ -275,6 +275,8 @@ class LiveSettings(_Section):
     """How often folders and tables of databases are looked at."""
     batch_rows: int = Field(default=10_000, ge=1)
     """The most events that are taken at once; under light load it is one."""
+    pace: Length = "20ms"
+    """How long after the one before a micro-batch begins at the earliest, so that under load events come together; an event that comes alone never waits."""
     commit: SomeLength = "10s"
     """When events are in the lake at the latest; until then they are in the journal, on the disk."""
     commit_rows: int = Field(default=200_000, ge=1)

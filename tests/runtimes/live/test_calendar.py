@@ -32,7 +32,7 @@ pipeline = ds.Pipeline(
     ],
 )
 """
-SETTINGS = "[sources.pings]\nhttp = true\n[sources.alarms]\nhttp = true\n[live]\ncommit_rows = 17\n"
+SETTINGS = '[sources.pings]\nhttp = true\n[sources.alarms]\nhttp = true\n[live]\npace = "0s"\ncommit_rows = 17\n'
 HOUR_US = 3_600_000_000
 
 

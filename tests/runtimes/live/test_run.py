@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import random
+from itertools import pairwise
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import polars as pl
@@ -48,8 +50,16 @@ def nights(shop: Shop, days: int) -> Project:
     return project
 
 
+def set_live(project: Project, **changes: Any) -> None:
+    """The project with other settings of `[live]`."""
+    settings = project.settings.live.model_copy(update=changes)
+    object.__setattr__(project, "settings", project.settings.model_copy(update={"live": settings}))
+
+
 def go(project: Project, feed: Feed, *shelves: Shelf, until: bool = True) -> Any:
-    """One live run over a feed."""
+    """One live run over a feed, as fast as it can unless the project says otherwise."""
+    if "pace" not in project.settings.live.model_fields_set:
+        set_live(project, pace="0s")
     contents = ("predictions", "features", "quarantine")
     outputs = tuple(Output(f"out{n}", contents[n], shelf) for n, shelf in enumerate(shelves))
     clock = iter(range(10**9))
@@ -277,8 +287,7 @@ def test_of_two_taps_neither_waits_for_the_other(later: tuple[Project, list[Reco
     project, records = later
     orders = Feed([one for one in records if one[0] == "orders"], sizes=lambda: 10**6)
     returns = Feed([one for one in records if one[0] == "returns"], sizes=lambda: 10**6)
-    small = project.settings.live.model_copy(update={"batch_rows": 8})
-    object.__setattr__(project, "settings", project.settings.model_copy(update={"live": small}))
+    set_live(project, batch_rows=8)
     clock = iter(range(10**9))
     start = FIRST + dt.timedelta(days=300)
     live.run(
@@ -295,8 +304,7 @@ def test_of_two_taps_neither_waits_for_the_other(later: tuple[Project, list[Reco
 def test_an_idle_run_saves_the_state_behind_its_last_load(later: tuple[Project, list[Record]]) -> None:
     """Ended when the load it fills is empty, it still leaves a state behind the last one: the next start reads nothing again."""
     project, records = later
-    quick = project.settings.live.model_copy(update={"commit_rows": len(records)})
-    object.__setattr__(project, "settings", project.settings.model_copy(update={"live": quick}))
+    set_live(project, commit_rows=len(records))
     go(project, Feed(records, sizes=lambda: 10**6))
     state = project.lake.state("returns").load(project.fingerprint)
     assert state is not None
@@ -348,3 +356,18 @@ def test_a_second_run_of_the_same_lake_is_refused(later: tuple[Project, list[Rec
 
     go(project, Feed(records, sizes=sizes))
     assert seen[0].problems[0].code == "DS401"
+
+
+def test_under_load_micro_batches_keep_their_pace(later: tuple[Project, list[Record]]) -> None:
+    """One begins no sooner than `pace` after the one before; a run that is at its end does not wait for another."""
+    project, records = later
+    set_live(project, pace="200ms")
+    began: list[float] = []
+
+    def sizes() -> int:
+        began.append(monotonic())
+        return len(records) // 4 + 1
+
+    go(project, Feed(records, sizes=sizes))
+    assert len(began) >= 4
+    assert min(later - earlier for earlier, later in pairwise(began[:4])) > 0.19

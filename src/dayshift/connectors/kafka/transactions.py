@@ -32,6 +32,7 @@ _OWN: Mapping[str, Any] = {
     "delivery.report.only.error": True,
     "partitioner": "murmur2_random",  # Java's: a key stands in the same partition whoever writes it
     "linger.ms": 0,
+    "compression.type": "lz4",
     "retry.backoff.ms": 1,  # the brokers ask to wait until the transaction before is written down: a few milliseconds
     "retry.backoff.max.ms": 100,
     "reconnect.backoff.ms": 50,

@@ -62,18 +62,25 @@ class Keeper:
         journal: whose records are deleted once they are in the lake.
         now: the clock on the wall.
         settled: told of every load that the lake then holds.
+        begin: called on this thread before each work.
     """
 
     def __init__(
-        self, project: Project, journal: Journal, now: Callable[[], dt.datetime], settled: Callable[[int], None]
+        self,
+        project: Project,
+        journal: Journal,
+        now: Callable[[], dt.datetime],
+        settled: Callable[[int], None],
+        begin: Callable[[], None] = lambda: None,
     ) -> None:
-        self._project, self._journal, self._now, self._settled = project, journal, now, settled
+        self._project, self._journal, self._now, self._settled, self._begin = project, journal, now, settled, begin
         self._delivered: dict[str, DeliveryReport] | None = None
         self.kept = Kept()
 
     def __call__(self, works: Sequence[Ended | Upkeep]) -> None:
         """Does these works in order."""
         for work in works:
+            self._begin()
             if isinstance(work, Ended):
                 self._end(work)
             else:

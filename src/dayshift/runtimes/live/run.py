@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import gc
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +24,7 @@ from dayshift.runtimes.live.log import LiveLog
 from dayshift.runtimes.live.loop import Loop, Parts, Rhythm
 from dayshift.runtimes.live.models import Models
 from dayshift.runtimes.live.output import Answered, Output, Outputs, Roll
+from dayshift.runtimes.live.process import Priorities, quick_turns, rare_collections
 from dayshift.runtimes.live.retraining import Retraining
 from dayshift.runtimes.live.status import StatusFile
 from dayshift.runtimes.live.voice import Voice
@@ -40,9 +39,6 @@ VERB = "live"
 WAITING_BATCHES = 2
 """So many micro-batches may be answered and not yet in the journal."""
 WAITING_LOADS = 2
-TURN_SECONDS = 0.0005
-COLLECTIONS = 100_000, 20, 100
-"""Objects that are new, and how many such collections make one of the next generation (`gc.set_threshold`)."""
 UPKEEP_SHARE = 10
 """Upkeep rests so many times as long as it took."""
 END_SECONDS = 9.0
@@ -128,7 +124,7 @@ def run(
     """
     starting.require_place(project)
     began = now()
-    with project.lake.lock(), _quick_turns(), _rare_collections():
+    with project.lake.lock(), quick_turns(), rare_collections():
         try:
             return _run(project, now, stop, (until_caught_up, told, given or _named(project, now)))
         except DayshiftError as error:
@@ -137,40 +133,6 @@ def run(
         except Exception as error:
             _record(project, "broken", {"problems": [{"message": f"{type(error).__name__}: {error}"}]}, began)
             raise
-
-
-@contextmanager
-def _quick_turns() -> Iterator[None]:
-    """The interpreter goes from thread to thread ten times as often as it does by itself.
-
-    The loop gives it up for every step that Polars does, a dozen in a micro-batch, and would wait up to five milliseconds each
-    time for a thread that encodes or decodes rows.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(TURN_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Python looks for unreachable cycles a hundred times more rarely, and not among what was there before.
-
-    A micro-batch makes ten thousands of messages and rows, all of them gone soon and none in a cycle. Each hundred of them made it
-    look through the latest, and now and then through everything that is imported, with the interpreter stopped: a third of a
-    microsecond an event and more.
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECTIONS)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _record(project: Project, outcome: str, detail: dict[str, Any], at: dt.datetime) -> None:
@@ -231,7 +193,8 @@ class _Live:
         self._models = Models(project, _seconds(settings.live.models))
         self._taps, self._outputs = list(given.taps), list(given.outputs)
         self._retraining = Retraining(project)
-        self._keeper = Keeper(project, self._journal, now, self._log.settled)
+        self._priorities = Priorities()
+        self._keeper = Keeper(project, self._journal, now, self._log.settled, self._priorities.lower)
         self._lake_work: Worker[Ended | Upkeep] = Worker("lake", self._keeper, WAITING_LOADS)
         self._done = Outputs(self._journal, self._outputs, self._end_load, stop.waited)
         self._output_work: Worker[Answered | Roll] = Worker("output", self._done, WAITING_BATCHES)
@@ -355,6 +318,7 @@ class _Live:
                 tap.close()
         self._output_work.abandon(ABANDON_SECONDS)
         self._lake_work.abandon(ABANDON_SECONDS)
+        self._priorities.restore()
         for output in self._outputs:
             with suppress(Exception):
                 output.sink.close()
@@ -392,9 +356,8 @@ def _told(tap: Tap) -> dict[str, Any]:
 
 def _rhythm(settings: Settings) -> Rhythm:
     live = settings.live
-    return Rhythm(
-        live.batch_rows, live.commit_rows, _seconds(live.commit), _seconds(live.checkpoint), _seconds(live.upkeep)
-    )
+    lengths = (_seconds(one) for one in (live.commit, live.checkpoint, live.upkeep))
+    return Rhythm(live.batch_rows, _seconds(live.pace), live.commit_rows, *lengths)
 
 
 def _seconds(length: str) -> float:

@@ -1,0 +1,87 @@
+"""How the process is set up for the time of a live run: whose turn it is, what is collected when, and which threads may wait."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+TURN_SECONDS = 0.0005
+COLLECTIONS = 100_000, 20, 100
+"""Objects that are new, and how many such collections make one of the next generation (`gc.set_threshold`)."""
+YIELDING = 10
+"""The niceness of the lake's threads: about a tenth of what another thread gets while both have something to do."""
+_POOLS = ("polars", "async-executor", "tokio")
+_TASKS = Path("/proc/self/task")
+
+
+@contextmanager
+def quick_turns() -> Iterator[None]:
+    """The interpreter goes from thread to thread ten times as often as it does by itself.
+
+    The loop gives it up for every step that Polars does, a dozen in a micro-batch, and would wait up to five milliseconds each
+    time for a thread that encodes or decodes rows.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Python looks for unreachable cycles a hundred times more rarely, and not among what was there before.
+
+    A micro-batch makes thousands of messages and rows, all of them gone soon and none in a cycle. Every seven hundred of them make it
+    look through the latest, and now and then through everything that is imported, while no other thread can run: more than a
+    microsecond for every message that is fetched.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTIONS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+class Priorities:
+    """Makes the threads that write to the lake yield to those that answer, and gives them back what they had.
+
+    A load is written by Polars' and Delta's own threads, one a core. Where the cores are few they would take half of each from the
+    loop for as long as that takes. Linux gives every thread a priority of its own; other systems have none to give.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, int] = {}
+
+    def lower(self) -> None:
+        """Makes this thread and the pools' threads yield, as far as they do not yet."""
+        if sys.platform != "linux":
+            return
+        for thread in {threading.get_native_id(), *_pools()} - self._before.keys():
+            with suppress(OSError):  # it has ended
+                self._before[thread] = os.getpriority(os.PRIO_PROCESS, thread)
+                os.setpriority(os.PRIO_PROCESS, thread, max(YIELDING, self._before[thread]))
+
+    def restore(self) -> None:
+        """Gives back, where the system allows it: a process may always lower priorities, and not always raise them."""
+        for thread, niceness in self._before.items():
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, thread, niceness)
+        self._before = {}
+
+
+def _pools() -> Iterator[int]:
+    for task in _TASKS.iterdir():
+        with suppress(OSError):
+            if (task / "comm").read_text().startswith(_POOLS):
+                yield int(task.name)

@@ -1,0 +1,45 @@
+"""How a process is set up for a live run, and that it is as before afterwards."""
+
+import gc
+import os
+import sys
+import threading
+
+import polars as pl
+import pytest
+
+from dayshift.runtimes.live.process import YIELDING, Priorities, quick_turns, rare_collections
+
+
+def niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads priorities")
+def test_the_lakes_threads_yield_and_the_others_do_not() -> None:
+    """The thread that asks for it and Polars' own do; this one does not."""
+    pl.DataFrame({"x": [1, 2]}).lazy().group_by("x").len().collect()
+    own, found = niceness(), Priorities()
+    told: list[int] = []
+
+    def work() -> None:
+        found.lower()
+        told.append(niceness())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert told == [max(YIELDING, own)]
+    assert len(found._before) > 1
+    assert niceness() == own
+    found.restore()
+    assert not found._before
+
+
+def test_the_interpreter_is_as_before_afterwards() -> None:
+    """Turns and collections belong to the run."""
+    before = sys.getswitchinterval(), gc.get_threshold()
+    with quick_turns(), rare_collections():
+        assert sys.getswitchinterval() < before[0]
+        assert gc.get_threshold()[0] > before[1][0]
+    assert (sys.getswitchinterval(), gc.get_threshold()) == before
