@@ -44,13 +44,13 @@ from _live_tables import BEGIN, END, tables  # noqa: E402
 
 from dayshift.kernel.plan import compile_plan  # noqa: E402
 from dayshift.runtimes.project import open_project  # noqa: E402
-from tests.brokers import Cluster, kafka  # noqa: E402
+from tests.brokers import STEADY_HEAP, Cluster, kafka  # noqa: E402
 
 PAGE = ROOT / "docs" / "concepts" / "live-speed.md"
 PARTS = ("kernel", "floor", "path", "rivals", "recovery")
 WARM_DAYS = 38
-STEPS = (0.05, 0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-FEWER = (0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
+STEPS = (0.03, 0.06, 0.15, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
+FEWER = (0.25, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
 BACKLOG = {
     "dayshift": 500_000,
     "dayshift-features": 500_000,
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--rivals", nargs="+", choices=tuple(BACKLOG)[1:], default=tuple(BACKLOG)[1:])
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--warm", type=int, help="events that fill the windows; those of 38 days when absent")
-    parser.add_argument("--copies", type=int, default=3, help="how often the half year of payments is sent on end")
+    parser.add_argument("--copies", type=int, default=6, help="how often the half year of payments is sent on end")
     parser.add_argument("--repeat", type=int, default=5, help="of the kernel's timings")
     parser.add_argument(
         "--results", type=Path, help="a JSON file: parts that are not run are taken from it, the others kept there"
@@ -86,7 +86,7 @@ def main() -> None:
         bench = Bench(Path(name), given)
         for part in given.parts:
             if part != "kernel":
-                with kafka() as cluster:
+                with kafka(heap=STEADY_HEAP) as cluster:
                     found[part] = getattr(bench, part)(cluster)
                 if given.results:
                     given.results.write_text(json.dumps(found, indent=1))

@@ -23,7 +23,10 @@ from pathlib import Path
 POM = Path(__file__).with_name("kafka-pom.xml")
 JAVA_AT_LEAST = 17
 START_SECONDS = 120
-JVM = ("-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xlog:cds=off")
+SMALL_HEAP = ("-Xms64m", "-Xmx256m")
+STEADY_HEAP = ("-Xms512m", "-Xmx512m")
+"""Of a broker that is measured: it does not stop to let its heap grow."""
+JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Xlog:cds=off")
 QUIET = r"""
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_SSL
@@ -147,6 +150,7 @@ class Broker:
     sasl_port: int
     folder: Path
     jars: Path
+    heap: tuple[str, ...] = SMALL_HEAP
     _running: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -158,7 +162,7 @@ class Broker:
         """Starts the process; `Cluster.wait` waits until it answers."""
         assert not self.running
         options = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{self.jars}/*"]
-        command = ["java", *JVM, *options, "kafka.Kafka", str(self.folder / "server.properties")]
+        command = ["java", *self.heap, *JVM, *options, "kafka.Kafka", str(self.folder / "server.properties")]
         if shutil.which("setpriv"):
             command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
         with (self.folder / "log").open("ab") as log:
@@ -247,8 +251,8 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def kafka(brokers: int = 1) -> Iterator[Cluster]:
-    """A new Kafka cluster of one or three brokers; killed and its files removed at the end.
+def kafka(brokers: int = 1, heap: tuple[str, ...] = SMALL_HEAP) -> Iterator[Cluster]:
+    """A new Kafka cluster of one or three brokers, each with such a heap; killed and its files removed at the end.
 
     Raises:
         NoKafka: it cannot be started here.
@@ -257,7 +261,7 @@ def kafka(brokers: int = 1) -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="dayshift-kafka-"))
     cluster = Cluster(())
     try:
-        cluster = _formatted(jars, folder, brokers)
+        cluster = _formatted(jars, folder, brokers, heap)
         for broker in cluster.brokers:
             broker.start()
         cluster.wait()
@@ -268,7 +272,7 @@ def kafka(brokers: int = 1) -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _formatted(jars: Path, folder: Path, brokers: int) -> Cluster:
+def _formatted(jars: Path, folder: Path, brokers: int, heap: tuple[str, ...]) -> Cluster:
     """Brokers with their settings and formatted storage, not started."""
     ports = free_ports(3 * brokers)
     clients, logins, controllers = ports[:brokers], ports[brokers : 2 * brokers], ports[2 * brokers :]
@@ -289,7 +293,7 @@ def _formatted(jars: Path, folder: Path, brokers: int) -> Cluster:
             f"transaction.state.log.min.isr={min(brokers, 2)}\ndefault.replication.factor={brokers}\n"
             f"min.insync.replicas={min(brokers, 2)}\n"
         )
-        made.append(Broker(n + 1, clients[n], logins[n], home, jars))
+        made.append(Broker(n + 1, clients[n], logins[n], home, jars, heap))
     _format(jars, made)
     return Cluster(tuple(made))
 
@@ -297,7 +301,7 @@ def _formatted(jars: Path, folder: Path, brokers: int) -> Cluster:
 def _format(jars: Path, brokers: list[Broker]) -> None:
     """Kafka's own tool formats the first broker's storage; the others' differ in their names only, and save a JVM each."""
     first = brokers[0].folder
-    command = ["java", *JVM, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{jars}/*"]
+    command = ["java", *SMALL_HEAP, *JVM, "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", f"{jars}/*"]
     command += ["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qg", "-c"]
     done = subprocess.run([*command, str(first / "server.properties")], capture_output=True, text=True, check=False)
     if done.returncode:
