@@ -57,9 +57,7 @@ def send(producer: Any, given: argparse.Namespace) -> float:
             if due == done:
                 producer.poll(TICK_S)
                 continue
-            batch = [
-                {"key": b"%d" % keys[n], "value": lines[starts[n] : starts[n + 1] - 1]} for n in range(done, due)
-            ]
+            batch = [{"key": b"%d" % keys[n], "value": lines[starts[n] : starts[n + 1] - 1]} for n in range(done, due)]
             stamp = time.monotonic_ns()
             _produce(producer, given.topic, batch)
             if sent is not None:

@@ -59,6 +59,7 @@ BACKLOG = {
     "quix-once": 80_000,
 }
 AFTER_SAVING = 20_000
+SETTLING_S = 10.0
 
 
 def main() -> None:
@@ -69,7 +70,7 @@ def main() -> None:
     parser.add_argument("--rivals", nargs="+", choices=tuple(BACKLOG)[1:], default=tuple(BACKLOG)[1:])
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--warm", type=int, help="events that fill the windows; those of 38 days when absent")
-    parser.add_argument("--copies", type=int, default=6, help="how often the half year of payments is sent on end")
+    parser.add_argument("--copies", type=int, default=8, help="how often the half year of payments is sent on end")
     parser.add_argument("--repeat", type=int, default=5, help="of the kernel's timings")
     parser.add_argument(
         "--results", type=Path, help="a JSON file: parts that are not run are taken from it, the others kept there"
@@ -169,6 +170,7 @@ class Bench:
         try:
             head()
             found, project = self._run(course, STEPS), self.folder / "dayshift-project"
+            time.sleep(SETTLING_S)  # what was behind after the last rate is in the lake by then
             half = course.stage(found["sustained_events_s"] / 2 or 1_000.0, 2 * self.given.seconds)
             show("half of saturation", half)
             found |= {"half": plain([half])[0], "where": self._where(course, project, found["capacity_events_s"])}

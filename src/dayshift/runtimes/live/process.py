@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ TURN_SECONDS = 0.0005
 COLLECTIONS = 100_000, 20, 100
 """Objects that are new, and how many such collections make one of the next generation (`gc.set_threshold`)."""
 YIELDING = 10
-"""The niceness of the lake's threads: about a tenth of what another thread gets while both have something to do."""
+"""The niceness of those threads: about a tenth of what another thread gets while both have something to do."""
 _POOLS = ("polars", "async-executor", "tokio")
 _TASKS = Path("/proc/self/task")
 
@@ -64,10 +63,13 @@ class Priorities:
         self._before: dict[int, int] = {}
 
     def lower(self) -> None:
-        """Makes this thread and the pools' threads yield, as far as they do not yet."""
+        """Makes the pools' threads yield, as far as they do not yet.
+
+        Not the thread that calls: one that yields while it holds the interpreter would hold up all others.
+        """
         if sys.platform != "linux":
             return
-        for thread in {threading.get_native_id(), *_pools()} - self._before.keys():
+        for thread in set(_pools()) - self._before.keys():
             with suppress(OSError):  # it has ended
                 self._before[thread] = os.getpriority(os.PRIO_PROCESS, thread)
                 os.setpriority(os.PRIO_PROCESS, thread, max(YIELDING, self._before[thread]))
