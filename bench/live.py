@@ -49,8 +49,8 @@ from tests.brokers import STEADY_HEAP, Cluster, kafka  # noqa: E402
 PAGE = ROOT / "docs" / "concepts" / "live-speed.md"
 PARTS = ("kernel", "floor", "path", "rivals", "recovery")
 WARM_DAYS = 38
-STEPS = (0.03, 0.06, 0.15, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
-FEWER = (0.25, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5)
+STEPS = (0.03, 0.06, 0.15, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0)
+FEWER = (0.25, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2)
 BACKLOG = {
     "dayshift": 500_000,
     "dayshift-features": 500_000,

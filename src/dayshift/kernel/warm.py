@@ -3,7 +3,7 @@
 import numpy as np
 
 from dayshift.definition import Column, Source, WindowFeature, optional
-from dayshift.kernel import hashes, history
+from dayshift.kernel import forest, hashes, history, objects
 from dayshift.kernel.arrays import Events, Int64, Questions, Values
 from dayshift.kernel.integers import Integers
 from dayshift.kernel.plan import Plan, compile_plan
@@ -22,6 +22,8 @@ def warmup() -> None:
         state = State(plan)
         state.advance(*_log(plan, time.astype(np.int64)))
         State.restore(plan, state.save())
+    _plain_objects()
+    _trees()
     known = Integers()
     known.codes(known.learn(np.arange(8)))
 
@@ -33,6 +35,19 @@ def _set_of_hashes() -> None:
     hashes.find(pieces, some, found)
     hashes.repeat(some, np.zeros(2, np.int32), found)
     hashes.merge(words, some[:0], 2, np.empty(4, np.int64))
+
+
+def _plain_objects() -> None:
+    text, one = np.frombuffer(b'{"k": 1}', np.uint8), np.array([1])
+    names = objects.Names(np.frombuffer(b"k", np.uint8), one, one, np.zeros(1, np.int64), np.zeros(1, np.int64), True)
+    out = objects.Out(np.empty((1, 1), np.int64), np.empty((1, 1), np.int64), np.zeros((1, 1), np.uint8))
+    objects.read(text, np.array([0]), np.array([text.size]), names, out)
+
+
+def _trees() -> None:
+    leaf = np.zeros(1, np.int64)
+    trees = forest.Trees(leaf, np.array([np.inf]), np.zeros(2, np.int64), leaf, np.ones(1), leaf)
+    forest.add(trees, np.zeros((1, 1)), np.zeros(1))
 
 
 def _features() -> list[WindowFeature]:

@@ -162,9 +162,10 @@ class Transactions:
 
         *most, (value, key) = rows
         try:
+            produce, topic = client.produce, self._topic
             for start, end in _portions(most):
                 for one, name in most[start:end]:
-                    client.produce(self._topic, one, name)
+                    produce(topic, one, name)
                 if end < len(most):
                     self._flush(client)
             client.produce(self._topic, value, key, headers=self._keeper.headers(note))
@@ -285,6 +286,9 @@ class Transactions:
 
 def _portions(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
     """Stretches of rows, each of at most about 64 MiB."""
+    if len(rows) < PORTION_ROWS and sum([len(value) + len(key or b"") for value, key in rows]) < PORTION_BYTES:
+        yield from [(0, len(rows))] if rows else []
+        return
     start = size = 0
     for at, (value, key) in enumerate(rows):
         size += len(value) + len(key or b"")
