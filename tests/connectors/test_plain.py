@@ -160,11 +160,27 @@ def test_columns_that_are_ignored_do_not_slow_it_down() -> None:
         (ds.Source("s", time="at", key="id", where=pl.col("id") == "a"), True),
         (ds.Source("s", time="at", key="id", derive={"id": ds.sql("a || b")}), False),
         (ds.Source("s", time="at", key="id", schema={"x": ds.decimal(18)}), False),
+        (ds.Source("s", time="at", key="id", where=~pl.any_horizontal(pl.all().cast(pl.String) == "bad")), False),
+        (ds.Source("s", time="at", key="id", where=pl.col("^i.*$") == "a"), False),
+        (ds.Source("s", time="at", key="id", derive={"n": pl.col("id").map_elements(len, pl.Int64)}), True),
     ],
 )
 def test_sources_whose_text_is_needed_are_read_as_text(source: ds.Source, can: bool) -> None:
     """An expression of the user may read columns that are not declared: these it sees as they came."""
     assert PlainReader.can(source, SETTINGS) is can
+
+
+def test_what_stands_beside_is_declared_or_ignored() -> None:
+    """What the section says of columns that nobody declared holds for a key or a header too."""
+    source = ds.Source("s", time="at", key="id", schema={"mine": str})
+    for policy, name, can in (
+        ("evolve", "k", False),
+        ("stop", "k", False),
+        ("ignore", "k", True),
+        ("stop", "mine", True),
+    ):
+        given = SourceSettings(topic="t", brokers="b", key_column=name, on_new_column=policy)  # type: ignore[arg-type]
+        assert PlainReader.can(source, given) is can
 
 
 def test_a_chunk_goes_back_to_its_text() -> None:

@@ -6,7 +6,9 @@ give. Where one object of many is not plain, all of them are read as text; so is
 anything to say of a row, as it shows values as they came (`as_text`).
 """
 
+import warnings
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -50,11 +52,17 @@ class PlainReader:
 
     @staticmethod
     def can(source: Source, settings: SourceSettings) -> bool:
-        """Whether objects of this source may be plain at all: what the user's expressions read must be declared."""
-        texts = [given for given in (*source.derive.values(), source.where) if isinstance(given, Sql)]
-        plain = not texts and _read_by_user(source) <= set(source.columns) | set(source.derive)
+        """Whether objects of this source may be plain at all: what the user's expressions read must be declared, by name, and so
+        must be what stands beside an object unless it is ignored.
+        """
+        given = [one for one in (*source.derive.values(), source.where) if one is not None]
+        known = set(source.columns) | set(source.derive)
+        named = all(map(_by_name, given)) and _read_by_user(source) <= known
+        beside = {settings.key_column, settings.timestamp_column, *settings.header_columns.values()} - {None}
+        allowed = beside <= known or settings.on_new_column == "ignore"
         digits = max((column.digits or 0 for column in source.columns.values()), default=0)
-        return plain and not settings.rename and len(source.columns) < objects.MOST_FIELDS and digits <= _MOST_DIGITS
+        small = len(source.columns) < objects.MOST_FIELDS and digits <= _MOST_DIGITS
+        return named and allowed and small and not settings.rename
 
     def __call__(self, texts: Sequence[bytes]) -> pl.DataFrame | None:
         """The values of as many objects, a row each, all columns of the source; None when one of them is not plain."""
@@ -131,6 +139,20 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _by_name(given: Any) -> bool:
+    """Whether an expression names each column that it reads: what takes "all of them" would see fewer here than in a text."""
+    if isinstance(given, Sql):
+        return False
+    if not isinstance(given, pl.Expr):
+        return True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return '"Selector"' not in given.meta.serialize(format="json")
+    except pl.exceptions.PolarsError:  # a function of Python's, which may read anything
+        return False
 
 
 def _read_by_user(source: Source) -> set[str]:

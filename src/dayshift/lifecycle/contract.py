@@ -106,11 +106,11 @@ class Contract:
         return Judged(typed.filter(~found), (~found).arg_true().cast(pl.Int64), faults)
 
     def whole(self, frame: pl.DataFrame) -> pl.DataFrame | None:
-        """A chunk whose columns are there, in canonical types or as text, as its good rows; None when one breaks a rule."""
+        """A chunk whose columns are there, in canonical types, as text or derived, as its good rows; None when one breaks a rule."""
         columns: list[pl.Series] = []
         for name, column in self.source.columns.items():
             values = frame.get_column(name)
-            if values.dtype != DTYPES[column.type]:
+            if values.dtype != DTYPES[column.type] or name in self.source.derive:
                 nulls = values.null_count()
                 values, blank = convert(column, values, self.timezone)
                 if blank is not None or values.null_count() != nulls:

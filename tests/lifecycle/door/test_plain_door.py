@@ -25,14 +25,15 @@ PAYMENTS = ds.Source(
 SHOWN = ds.Source(
     "payments", time="at", key="id",
     schema={"id": str, "amount": ds.decimal(2, minimum=0), "n": ds.optional(int), "double": ds.optional(int),
+            "tax": ds.Column("decimal", digits=2, optional=True),
             "ref": ds.Column(str, optional=True, unique=True)},
-    derive={"double": pl.col("n") * 2}, where=pl.col("amount") < 50,
+    derive={"double": pl.col("n") * 2, "tax": pl.col("amount") * 0.19}, where=pl.col("amount") < 50,
 )  # fmt: skip
 ROW = st.fixed_dictionaries(
     {
         "id": st.sampled_from("abcdefgh"),
         "at": st.sampled_from(["2024-05-01T00:00:00Z", "2024-05-01T00:00:01Z"]),
-        "amount": st.sampled_from([1, 2.5, 99, 2.5, 2.5]) | st.sampled_from([-1, 1.005, "3.00"]),
+        "amount": st.sampled_from([1, 3, 2.5, 99, 100, 0.57]) | st.sampled_from([-1, 1.005, "3.00"]),
     },
     optional={"n": st.sampled_from([1, 2, 2**53, None]), "ref": st.sampled_from(["x", "y", None])},
 )

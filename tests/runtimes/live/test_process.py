@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import threading
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -26,6 +27,18 @@ def test_the_lakes_threads_yield_and_the_others_do_not() -> None:
     assert niceness() == own
     found.restore()
     assert not found._before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads names and priorities")
+def test_a_thread_may_have_any_name() -> None:
+    """Linux cuts names at fifteen bytes, in the middle of a letter too."""
+    name = Path(f"/proc/self/task/{threading.get_native_id()}/comm")
+    before = name.read_bytes()
+    name.write_bytes("ääääääää".encode()[:15])
+    try:
+        Priorities().lower()
+    finally:
+        name.write_bytes(before)
 
 
 def test_the_interpreter_is_as_before_afterwards() -> None:

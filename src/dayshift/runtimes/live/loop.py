@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
 IDLE_SECONDS = 0.25
+NAP_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Loop:
         while not stopped():
             self._parts.check()
             if self.once():
-                self._rest()
+                self._rest(stopped)
                 continue
             if until_caught_up and all(tap.caught_up for tap in self._parts.taps) and not self.once():
                 return
@@ -120,9 +121,11 @@ class Loop:
         elif save:
             self._save()
 
-    def _rest(self) -> None:
+    def _rest(self, stopped: Callable[[], bool]) -> None:
         """Lets events come together: a micro-batch of many costs hardly more than one of a few, on all threads and brokers."""
-        time.sleep(max(0.0, self._began + self._parts.rhythm.pace_s - time.monotonic()))
+        until = self._began + self._parts.rhythm.pace_s
+        while (left := until - time.monotonic()) > 0 and not stopped():
+            time.sleep(min(left, NAP_SECONDS))
 
     # One micro-batch
 

@@ -14,7 +14,7 @@ COLLECTIONS = 100_000, 20, 100
 """Objects that are new, and how many such collections make one of the next generation (`gc.set_threshold`)."""
 YIELDING = 10
 """The niceness of those threads: about a tenth of what another thread gets while both have something to do."""
-_POOLS = ("polars", "async-executor", "tokio")
+_POOLS = (b"polars", b"async-executor", b"tokio")
 _TASKS = Path("/proc/self/task")
 
 
@@ -83,7 +83,10 @@ class Priorities:
 
 
 def _pools() -> Iterator[int]:
-    for task in _TASKS.iterdir():
+    tasks: list[Path] = []
+    with suppress(OSError):
+        tasks = list(_TASKS.iterdir())
+    for task in tasks:
         with suppress(OSError):
-            if (task / "comm").read_text().startswith(_POOLS):
+            if (task / "comm").read_bytes().startswith(_POOLS):
                 yield int(task.name)

@@ -357,7 +357,8 @@ def _told(tap: Tap) -> dict[str, Any]:
 def _rhythm(settings: Settings) -> Rhythm:
     live = settings.live
     lengths = (_seconds(one) for one in (live.commit, live.checkpoint, live.upkeep))
-    return Rhythm(live.batch_rows, _seconds(live.pace), live.commit_rows, *lengths)
+    pace = min(_seconds(live.pace), _seconds(live.commit))  # else a load would be late
+    return Rhythm(live.batch_rows, pace, live.commit_rows, *lengths)
 
 
 def _seconds(length: str) -> float:
