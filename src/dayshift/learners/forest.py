@@ -7,12 +7,13 @@ exactly what the estimator itself gives, and otherwise the estimator is asked as
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dayshift.kernel import forest as kernel
+if TYPE_CHECKING:
+    from dayshift.kernel import forest as kernel
 
 MOST_ROWS = 20_000
 _PROBES = 2_000
@@ -54,6 +55,8 @@ class Forest:
 
     def __call__(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
         """One number a row, as `predict` of `estimator.py` gives it."""
+        from dayshift.kernel import forest as kernel
+
         sums = np.full(len(table), self._estimator._baseline_prediction.item(), np.float64)
         kernel.add(self._trees, np.ascontiguousarray(table), sums)
         loss = self._estimator._loss
@@ -78,6 +81,8 @@ class Forest:
 
 
 def _trees(estimator: Any) -> kernel.Trees:
+    from dayshift.kernel import forest as kernel
+
     if estimator._preprocessor is not None or estimator.n_trees_per_iteration_ != 1 or not estimator._predictors:
         raise ValueError("its trees are others")
     parts = [predictor.nodes for (predictor,) in estimator._predictors]

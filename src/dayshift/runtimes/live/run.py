@@ -24,9 +24,9 @@ from dayshift.runtimes.live.log import LiveLog
 from dayshift.runtimes.live.loop import Loop, Parts, Rhythm
 from dayshift.runtimes.live.models import Models
 from dayshift.runtimes.live.output import Answered, Output, Outputs, Roll
-from dayshift.runtimes.live.process import Priorities, quick_turns, rare_collections
 from dayshift.runtimes.live.retraining import Retraining
 from dayshift.runtimes.live.status import StatusFile
+from dayshift.runtimes.live.turns import Priorities, quick_turns, rare_collections
 from dayshift.runtimes.live.voice import Voice
 from dayshift.runtimes.live.worker import Worker
 from dayshift.semantics.instants import microseconds

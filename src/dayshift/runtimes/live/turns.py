@@ -1,4 +1,4 @@
-"""How the process is set up for the time of a live run: whose turn it is, what is collected when, and which threads may wait."""
+"""Whose turn it is in the process of a live run: which thread goes on, which may wait, and when garbage is collected."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dayshift.runtimes.live.process import YIELDING, Priorities, quick_turns, rare_collections
+from dayshift.runtimes.live.turns import YIELDING, Priorities, quick_turns, rare_collections
 
 
 def niceness() -> int:
