@@ -59,7 +59,6 @@ BACKLOG = {
     "quix-once": 80_000,
 }
 AFTER_SAVING = 20_000
-SETTLING_S = 10.0
 
 
 def main() -> None:
@@ -70,7 +69,7 @@ def main() -> None:
     parser.add_argument("--rivals", nargs="+", choices=tuple(BACKLOG)[1:], default=tuple(BACKLOG)[1:])
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--warm", type=int, help="events that fill the windows; those of 38 days when absent")
-    parser.add_argument("--copies", type=int, default=8, help="how often the half year of payments is sent on end")
+    parser.add_argument("--copies", type=int, default=11, help="how often the half year of payments is sent on end")
     parser.add_argument("--repeat", type=int, default=5, help="of the kernel's timings")
     parser.add_argument(
         "--results", type=Path, help="a JSON file: parts that are not run are taken from it, the others kept there"
@@ -170,13 +169,28 @@ class Bench:
         try:
             head()
             found, project = self._run(course, STEPS), self.folder / "dayshift-project"
-            time.sleep(SETTLING_S)  # what was behind after the last rate is in the lake by then
-            half = course.stage(found["sustained_events_s"] / 2 or 1_000.0, 2 * self.given.seconds)
+            rate = found["sustained_events_s"] / 2 or 1_000.0
+            self._kept_up(course, project)
+            half = course.stage(rate, 2 * self.given.seconds)
             show("half of saturation", half)
-            found |= {"half": plain([half])[0], "where": self._where(course, project, found["capacity_events_s"])}
+            beside = course.stage(rate, 4 * self.given.seconds)
+            show("the same, upkeep beside", beside)
+            found |= {"half": plain([half])[0], "beside_upkeep": plain([beside])[0]}
+            found["where"] = self._where(course, project, found["capacity_events_s"])
         finally:
             course.close()
         return found
+
+    def _kept_up(self, course: Course, project: Path, seconds: float = 150.0) -> None:
+        """Returns when labels have been brought up to date, which is done once a minute; a few events go on coming."""
+        until, known = time.monotonic() + seconds, status(project)["lake"]["labels"]
+        while time.monotonic() < until:
+            course.feed(10)
+            time.sleep(1.0)
+            lake = status(project)["lake"]
+            if lake["labels"] > known:
+                return
+        print("labels were not brought up to date meanwhile", flush=True)
 
     def rivals(self, cluster: Cluster) -> dict[str, Any]:
         """Without a model, all on the same broker."""
