@@ -46,7 +46,7 @@ class PlainReader:
         self._columns, self._settings = dict(source.columns), settings
         for name in source.derive:
             self._columns.pop(name, None)
-        self._never = set(source.derive) | _read_by_user(source)
+        self._never = set(source.derive) | source.read_by_user
         self._skipped: dict[str, None] = {}
         self._names = self._named()
 
@@ -57,7 +57,7 @@ class PlainReader:
         """
         given = [one for one in (*source.derive.values(), source.where) if one is not None]
         known = set(source.columns) | set(source.derive)
-        named = all(map(_by_name, given)) and _read_by_user(source) <= known
+        named = all(map(_by_name, given)) and source.read_by_user <= known
         beside = {settings.key_column, settings.timestamp_column, *settings.header_columns.values()} - {None}
         allowed = beside <= known or settings.on_new_column == "ignore"
         digits = max((column.digits or 0 for column in source.columns.values()), default=0)
@@ -103,34 +103,29 @@ class PlainReader:
     def _series(self, field: int, name: str, data: bytes, out: objects.Out) -> pl.Series:
         kind, values, given = self._columns[name].type, out.values[field], out.given[field].view(np.bool_)
         whole = bool(given.all())
+        if not whole and kind in ("str", "bool", "date"):
+            values = np.where(given, values, 0)  # what stands there is nothing that was read
         if kind == "str":
-            return _texts(name, data, values, out.ends[field], None if whole else given)
-        if kind in ("float", "decimal"):
+            found = pl.Series(name, _texts(data, values, np.where(given, out.ends[field], 0)), dtype=pl.String)
+        elif kind in ("float", "decimal"):
             found = pl.Series(name, values.view(np.float64))
         elif kind == "bool":
-            found = pl.Series(name, values.astype(np.bool_) if whole else np.where(given, values, 0).astype(np.bool_))
+            found = pl.Series(name, values.astype(np.bool_))
         elif kind == "int":
             found = pl.Series(name, values)
         elif kind == "date":
-            found = pl.Series(name, np.where(given, values, 0).astype(np.int32)).cast(pl.Date)
+            found = pl.Series(name, values.astype(np.int32)).cast(pl.Date)
         else:
             found = pl.Series(name, values).cast(pl.Datetime("us", "UTC"))
         return found if whole else found.to_frame().select(pl.when(pl.Series(given)).then(name).alias(name))[name]
 
 
-def _texts(name: str, data: bytes, starts: np.ndarray, ends: np.ndarray, given: np.ndarray | None) -> pl.Series:
+def _texts(data: bytes, starts: np.ndarray, ends: np.ndarray) -> list[str]:
     places = zip(starts.tolist(), ends.tolist(), strict=True)
     if data.isascii():
         text = data.decode("ascii")
-        values: list[str | None] = [text[start:end] for start, end in places] if given is None else [
-            text[start:end] if there else None for (start, end), there in zip(places, given.tolist(), strict=True)
-        ]  # fmt: skip
-    else:
-        there = np.ones(len(starts), np.bool_) if given is None else given
-        values = [
-            data[a:b].decode() if is_given else None for (a, b), is_given in zip(places, there.tolist(), strict=True)
-        ]
-    return pl.Series(name, values, dtype=pl.String)
+        return [text[start:end] for start, end in places]
+    return [data[start:end].decode() for start, end in places]
 
 
 def _is_text(data: bytes) -> bool:
@@ -153,11 +148,6 @@ def _by_name(given: Any) -> bool:
             return '"Selector"' not in given.meta.serialize(format="json")
     except pl.exceptions.PolarsError:  # a function of Python's, which may read anything
         return False
-
-
-def _read_by_user(source: Source) -> set[str]:
-    given = [one for one in (*source.derive.values(), source.where) if isinstance(one, pl.Expr)]
-    return {name for expression in given for name in expression.meta.root_names()}
 
 
 def as_text(chunk: Chunk) -> Chunk:

@@ -60,6 +60,12 @@ class Source:
         """The columns that together identify an event."""
         return (self.key,) if isinstance(self.key, str) else tuple(self.key)
 
+    @cached_property
+    def read_by_user(self) -> frozenset[str]:
+        """The columns of the input that the Polars expressions of `derive` and `where` name."""
+        given = [one for one in (*self.derive.values(), self.where) if hasattr(one, "meta")]
+        return frozenset(name for expression in given for name in expression.meta.root_names())
+
     @property
     def delay_us(self) -> int:
         """The delay in microseconds."""

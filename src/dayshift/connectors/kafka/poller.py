@@ -303,7 +303,7 @@ class Poller(threading.Thread):
             return min(lane.next for lane in lanes)
 
     def _revoked(self, client: Any, partitions: Sequence[Any]) -> None:
-        """On this thread, out of `poll`: partitions have gone, to another process or for now."""
+        """On this thread, out of `poll`: partitions have gone, to another process or until they are given back."""
         places = {(one.topic, one.partition) for one in partitions}
         with self._lanes.lock:
             for lane in self._lanes.all:

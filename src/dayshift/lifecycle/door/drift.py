@@ -29,7 +29,7 @@ class Drift:
 
     def __init__(self, source: Source, settings: SourceSettings) -> None:
         self._source, self._settings = source, settings
-        self.read_by_user = _roots([*source.derive.values(), source.where])
+        self.read_by_user = source.read_by_user
         self._seen: dict[Any, tuple[str, ...]] = {}
         self.ignored: set[str] = set()
         self.evolved: set[str] = set()
@@ -124,8 +124,3 @@ def kind_of(dtype: pl.DataType) -> str:
     ]
     names += [(pl.Decimal, "decimal"), (pl.Null, "null"), (pl.Categorical, "text"), (pl.Enum, "text")]
     return next((name for kind, name in names if dtype == kind), str(dtype))
-
-
-def _roots(given: Iterable[Any]) -> set[str]:
-    """The columns of the input that the user's expressions read."""
-    return {name for expression in given if isinstance(expression, pl.Expr) for name in expression.meta.root_names()}
