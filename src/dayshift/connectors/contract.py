@@ -71,7 +71,7 @@ class Chunk:
     `rejects` are the records that could not be split into fields. `bytes` is what was read of the origin for it.
     `sparse`: a column may be missing because no record of this chunk happens to have it (JSON Lines).
     `texts`: not None where `frame` holds values that were read from objects, in the canonical types of the source's columns,
-    as its contract would have read them; as they came they stand there (`plain.py`).
+    as its contract would have read them; as they came they stand there (`plain_json.py`).
     """
 
     frame: pl.DataFrame

@@ -103,7 +103,7 @@ def open_taps(pipeline: Pipeline, settings: Settings, root: Path, clock_us: Call
         taps.append(_http(sent, given, settings, clock_us))
     if topics:
         from dayshift.connectors.kafka.tap import kafka_taps
-        from dayshift.connectors.plain import PlainReader
+        from dayshift.connectors.plain_json import PlainReader
 
         plain = {source.name: PlainReader(source, given[source.name]) for source in pipeline.sources
                  if PlainReader.can(source, given[source.name])}  # fmt: skip

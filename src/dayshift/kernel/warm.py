@@ -3,7 +3,7 @@
 import numpy as np
 
 from dayshift.definition import Column, Source, WindowFeature, optional
-from dayshift.kernel import forest, hashes, history, objects
+from dayshift.kernel import forest, hashes, history, json_objects
 from dayshift.kernel.arrays import Events, Int64, Questions, Values
 from dayshift.kernel.integers import Integers
 from dayshift.kernel.plan import Plan, compile_plan
@@ -39,9 +39,11 @@ def _set_of_hashes() -> None:
 
 def _plain_objects() -> None:
     text, one = np.frombuffer(b'{"k": 1}', np.uint8), np.array([1])
-    names = objects.Names(np.frombuffer(b"k", np.uint8), one, one, np.zeros(1, np.int64), np.zeros(1, np.int64), True)
-    out = objects.Out(np.empty((1, 1), np.int64), np.empty((1, 1), np.int64), np.zeros((1, 1), np.uint8))
-    objects.read(text, np.array([0]), np.array([text.size]), names, out)
+    names = json_objects.Names(
+        np.frombuffer(b"k", np.uint8), one, one, np.zeros(1, np.int64), np.zeros(1, np.int64), True
+    )
+    out = json_objects.Out(np.empty((1, 1), np.int64), np.empty((1, 1), np.int64), np.zeros((1, 1), np.uint8))
+    json_objects.read(text, np.array([0]), np.array([text.size]), names, out)
 
 
 def _trees() -> None:

@@ -14,7 +14,7 @@ import dayshift as ds
 from dayshift.connectors.contract import Chunk, Texts
 from dayshift.connectors.files.jsonl import read_objects
 from dayshift.connectors.live import Arrived
-from dayshift.connectors.plain import PlainReader
+from dayshift.connectors.plain_json import PlainReader
 from dayshift.definition.settings import SourceSettings
 from tests.lifecycle.door.test_live_door import Doors
 

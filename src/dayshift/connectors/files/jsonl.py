@@ -80,7 +80,7 @@ def _block(data: bytes, number: int) -> tuple[Block, int]:
 class Objects:
     """JSON texts, read: a frame of text with a row for each object, the place of each among the texts, from 0, and the
     place and the reason of each text that is no object. `plain`: the frame holds values of the source's columns
-    (`plain.py`), of every text one row."""
+    (`plain_json.py`), of every text one row."""
 
     frame: pl.DataFrame
     places: pl.Series

@@ -16,7 +16,7 @@ from dayshift.connectors.contract import REJECTS, Chunk, Texts, no_rejects
 from dayshift.connectors.files.csv import SHOWN_RAW
 from dayshift.connectors.files.jsonl import Objects, read_objects, text_frame
 from dayshift.connectors.files.one_object import one_object
-from dayshift.connectors.plain import PlainReader
+from dayshift.connectors.plain_json import PlainReader
 from dayshift.connectors.retry import Retry
 from dayshift.definition.settings import SourceSettings
 

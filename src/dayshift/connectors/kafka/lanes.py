@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dayshift.connectors.contract import Chunk, Texts
 from dayshift.connectors.live import Arrived
-from dayshift.connectors.plain import as_text
+from dayshift.connectors.plain_json import as_text
 
 Stamps = NDArray[np.int64]
 Partition = tuple[str, int]

@@ -149,8 +149,7 @@ class Poller(threading.Thread):
         good = [one for one in messages if one.error() is None]
         if good:
             self._link.reports.well()
-        known = list(self._lanes.partitions)
-        for place, run in [(known[0], good)] if len(known) == 1 and good else _runs(good):
+        for place, run in _runs(good):
             self._add_run(place, run)
         for one in messages if len(good) < len(messages) else ():
             if one.error() is not None:

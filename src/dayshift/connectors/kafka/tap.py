@@ -26,7 +26,7 @@ from dayshift.connectors.kafka.telling import told
 from dayshift.connectors.kafka.topics import held_of
 from dayshift.connectors.kafka.watch import Watch
 from dayshift.connectors.live import Arrived, Batch, Known, Outcome
-from dayshift.connectors.plain import PlainReader
+from dayshift.connectors.plain_json import PlainReader
 from dayshift.connectors.retry import Retry
 from dayshift.definition.settings import SourceSettings
 from dayshift.diagnostics import DayshiftError, DefinitionError, Refused

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from dayshift.connectors.kafka.client import Address, Link
 from dayshift.connectors.kafka.hand import Hand, Left
 from dayshift.connectors.kafka.marks import Keeper, Note
@@ -286,14 +288,10 @@ class Transactions:
 
 def _portions(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
     """Stretches of rows, each of at most about 64 MiB."""
-    if len(rows) < PORTION_ROWS and sum([len(value) + len(key or b"") for value, key in rows]) < PORTION_BYTES:
-        yield from [(0, len(rows))] if rows else []
-        return
-    start = size = 0
-    for at, (value, key) in enumerate(rows):
-        size += len(value) + len(key or b"")
-        if size >= PORTION_BYTES or at + 1 - start >= PORTION_ROWS:
-            yield start, at + 1
-            start, size = at + 1, 0
-    if start < len(rows):
-        yield start, len(rows)
+    upto, start = np.cumsum([len(value) + len(key or b"") for value, key in rows]), 0
+    while start < len(rows):
+        before = upto[start - 1] if start else 0
+        full = int(np.searchsorted(upto, before + PORTION_BYTES)) + 1
+        end = min(full, start + PORTION_ROWS, len(rows))
+        yield start, end
+        start = end

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from dayshift.connectors.contract import Chunk
-from dayshift.connectors.plain import as_text
+from dayshift.connectors.plain_json import as_text
 from dayshift.definition.settings import SourceSettings
 from dayshift.lifecycle.contract import Contract
 from dayshift.lifecycle.door.derive import derived

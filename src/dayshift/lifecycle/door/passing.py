@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from dayshift.connectors.live import Arrived
-from dayshift.connectors.plain import as_text
+from dayshift.connectors.plain_json import as_text
 from dayshift.definition.settings import SourceSettings
 from dayshift.definition.source import Source
 from dayshift.diagnostics import Refused
@@ -95,11 +95,12 @@ class LiveSource:
     def take(self, mine: Sequence[tuple[int, Arrived]]) -> Passed:
         """What of these passes, numbered as they came."""
         parts = [self._judged(one) for _, one in mine]
-        plain = self._plainly([(part, one) for part, (_, one) in zip(parts, mine, strict=True)])
+        pairs = [(part, one) for part, (_, one) in zip(parts, mine, strict=True)]
+        plain = self._plainly(pairs)
         if plain is not None:
             return plain
-        good = self._in_order([(part, one) for part, (_, one) in zip(parts, mine, strict=True)])
-        held = [pl.concat([torn(one.chunk), part.held]) for part, (_, one) in zip(parts, mine, strict=True)]
+        good = self._in_order(pairs)
+        held = [pl.concat([torn(one.chunk), part.held]) for part, one in pairs]
         duplicates: list[list[int]] = [[] for _ in mine]
         if good.height:
             good, held, duplicates = self._without_repeats(good, held)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import dayshift as ds
 from dayshift.connectors.contract import Chunk, Texts
 from dayshift.connectors.files.jsonl import read_objects
-from dayshift.connectors.plain import PlainReader, as_text
+from dayshift.connectors.plain_json import PlainReader, as_text
 from dayshift.definition.settings import SourceSettings
 from dayshift.lifecycle.door.values import convert
 

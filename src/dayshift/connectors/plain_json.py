@@ -1,7 +1,7 @@
 """JSON objects read into the canonical types of a source's columns at once, where all of them are plain.
 
 What comes in is text, and the contract turns text into values (`lifecycle/door/values.py`), column by column. Mostly every
-object of a stream is plain: then one pass over the bytes (`kernel/objects.py`) gives the very values that the contract would
+object of a stream is plain: then one pass over the bytes (`kernel/json_objects.py`) gives the very values that the contract would
 give. Where one object of many is not plain, all of them are read as text; so is a chunk in which the contract finds
 anything to say of a row, as it shows values as they came (`as_text`).
 """
@@ -18,7 +18,7 @@ from dayshift.connectors.files.jsonl import read_objects
 from dayshift.definition.feature import Sql
 from dayshift.definition.settings import SourceSettings
 from dayshift.definition.source import Source
-from dayshift.kernel import objects
+from dayshift.kernel import json_objects as objects
 
 _KINDS = {
     "int": objects.INT, "float": objects.FLOAT, "decimal": objects.DECIMAL, "bool": objects.BOOL, "str": objects.STR,
