@@ -13,7 +13,7 @@ from dayshift.adviser.judging import Sample
 from dayshift.adviser.pool import Workers
 from dayshift.adviser.worker import SAMPLE, Bench, Task, table_of
 from dayshift.definition.metric import METRICS
-from dayshift.diagnostics import Bug
+from dayshift.diagnostics import Bug, NotReady
 from dayshift.lifecycle.metrics import DAY_US
 
 PIPELINE: Any = SimpleNamespace(name="fake", model=DecisionTreeClassifier(), place=None)
@@ -36,6 +36,32 @@ def test_what_nobody_foresaw_in_a_worker_is_our_bug(tmp_path: Path) -> None:
         with pytest.raises(Bug, match="DS812") as caught:
             list(workers.collect(60.0))
     assert any("absent" in fact for fact in caught.value.problems[0].facts)
+
+
+def kill(workers: Workers) -> None:
+    """Its only worker, at once."""
+    (one,) = workers.idle
+    one.process.kill()
+    one.process.wait()
+
+
+def test_a_worker_that_is_killed_before_it_is_told_anything_is_told(tmp_path: Path) -> None:
+    """DS810, never an error of a pipe, which would look like a reader of ours that has left."""
+    with Workers(PIPELINE, 1) as workers:
+        workers.idle[0].pipe.poll(60.0)  # it has said that it is ready
+        kill(workers)
+        with pytest.raises(NotReady, match="killed by signal 9"):
+            workers.open(bench(tmp_path / "mapped"))
+
+
+def test_a_worker_that_is_killed_before_a_task_is_told(tmp_path: Path) -> None:
+    """DS810."""
+    task = Task("absent", "declared", 0, np.arange(4), np.array([0.0, 1, 0, 1]), None, ((0, 4),))
+    with Workers(PIPELINE, 1) as workers:
+        workers.open(bench(tmp_path / "mapped"))
+        kill(workers)
+        with pytest.raises(NotReady, match="killed by signal 9"):
+            workers.submit(task, "one")
 
 
 def test_a_worker_whose_parent_is_gone_tidies_up_and_ends(tmp_path: Path) -> None:

@@ -82,6 +82,11 @@ def test_a_wrong_question_is_told_on_stderr(
         ),
         (ModuleNotFoundError("no", name="typer"), 3, "error[DS104]: package 'typer' is not installed"),
         (KeyError("x"), 70, "error[DS199]: Dayshift broke at `dayshift run -C x`: KeyError: 'x'"),
+        (
+            BrokenPipeError(32, "Broken pipe"),  # of another process: our own stdout is still read
+            70,
+            "error[DS199]: Dayshift broke at `dayshift run -C x`: BrokenPipeError: [Errno 32] Broken pipe",
+        ),
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )

@@ -56,7 +56,7 @@ class Workers:
                 self.fault = ready.fault
         if self.fault is None:
             for worker in self._workers:
-                worker.pipe.send(bench)
+                worker.send(bench)
         return self.fault is None
 
     @property

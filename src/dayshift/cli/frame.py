@@ -15,8 +15,10 @@ stand on stdout too. DAYSHIFT_TRACEBACK=1 shows the traceback of a bug.
 
 import errno
 import os
+import select
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from dayshift.diagnostics import Bug, DayshiftError, NotReady, Problem, UsageError, nearest, render, to_json
@@ -53,7 +55,9 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError as error:
+        if not _is_unread():  # another pipe than ours broke, and nobody foresaw it
+            return _tell(_bug(error, arguments), arguments)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read us has seen enough
         return 0
     except DayshiftError as error:
@@ -65,6 +69,15 @@ def run(arguments: Sequence[str]) -> int:
         return _tell(_world(error) if error.errno in _WORLD else _bug(error, arguments), arguments)
     except Exception as error:  # noqa: BLE001 - the last resort: told as our fault, with exit code 70
         return _tell(_bug(error, arguments), arguments)
+
+
+def _is_unread() -> bool:
+    """Whether whoever read stdout or stderr has closed it."""
+    watch = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # one in memory has no descriptor
+            watch.register(stream.fileno(), 0)
+    return bool(watch.poll(0))
 
 
 def _invoke(arguments: Sequence[str]) -> int:
