@@ -74,15 +74,8 @@ def _path(found: Mapping[str, Any]) -> list[str]:
     sums = (
         f"From a backlog: {found['capacity_events_s']:,} events/s. Sustained: {found['sustained_events_s']:,} events/s. At half of "
         f"that, over {half['events'] / half['rate']:.0f} s: p50 {half['p50_ms']:.1f} ms, p95 {half['p95_ms']:.1f} ms, p99 "
-        f"{half['p99_ms']:.1f} ms. Resident memory: {found['memory_mb']:,} MB."
+        f"{half['p99_ms']:.1f} ms, while {half['labels']:,} labels were decided beside. Resident memory: {found['memory_mb']:,} MB."
     )
-    if "beside_upkeep" in found:
-        beside = found["beside_upkeep"]
-        sums += (
-            f" That is between two bringings up to date of labels, which come once a minute; while those of the millions of events "
-            f"before are brought up to date on the same two cores, over {beside['events'] / beside['rate']:.0f} s: p50 "
-            f"{beside['p50_ms']:.1f} ms, p95 {beside['p95_ms']:.1f} ms, p99 {beside['p99_ms']:.1f} ms."
-        )
     where = _table(
         ("where the time goes", "µs an event"), ([STEPS.get(k, k), f"{v:.2f}"] for k, v in found["where"].items())
     )

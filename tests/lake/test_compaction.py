@@ -10,7 +10,7 @@ import pytest
 
 from dayshift.diagnostics import NotReady
 from dayshift.lake import Lake, files
-from dayshift.lake.compaction import compact_events
+from dayshift.lake.compaction import Extent, compact_events
 from dayshift.lake.delta import Delta
 from tests.lake.parts import code_of, events, load_of, positions
 
@@ -25,9 +25,10 @@ def _lake(root: Path, loads: int = 6) -> Lake:
     return lake
 
 
-def _compact(lake: Lake, target: int) -> int:
+def _compact(lake: Lake, target: int, **extent: int) -> int:
     table = lake._events_table("payments")
-    return compact_events(table, table.files(), lake.events("payments").collect_schema(), target)
+    schema = lake.events("payments").collect_schema()
+    return compact_events(table, table.files(), schema, Extent(target=target, **extent))
 
 
 @pytest.mark.parametrize("target", [50, 121, 300, 10_000])
@@ -124,3 +125,33 @@ def test_a_failing_compaction_changes_nothing(tmp_path: Path, monkeypatch: pytes
     assert code_of(caught.value) == "DS404"
     assert lake.events("payments").collect().equals(before)
     assert {path.name for path in tmp_path.rglob("part-*.parquet")} == names
+
+
+def test_a_part_of_a_table_is_merged_at_a_time(tmp_path: Path) -> None:
+    """The oldest files first, as many as there are rows for; what is larger by itself is left, and does not hold up the rest."""
+    lake = _lake(tmp_path)
+    before = lake.events("payments").collect()
+    count = len(lake._events_table("payments").files())
+    assert _compact(lake, 240, rows=100) == 0
+    assert _compact(lake, 240, rows=240, files=count) == 0
+    assert _compact(lake, 240, rows=300) == 2 * count // 6
+    kinds = [file.kind for file in lake._events_table("payments").files()]
+    assert kinds == sorted(kinds, reverse=True)  # "s" before "l"
+    while _compact(lake, 240, rows=300, files=2):
+        pass
+    assert {file.kind for file in lake._events_table("payments").files()} == {"s"}
+    load_of(lake, {"payments": [events(*range(40)) for _ in range(10)]})
+    load_of(lake, {"payments": [events(1), events(2)]})
+    assert _compact(lake, 240, rows=300, files=2) == 2
+    assert lake.events("payments", 6).collect().equals(before.sort("_load", "_position", maintain_order=True))
+
+
+def test_whoever_reads_while_loads_are_committed_and_merged_finds_the_lake_whole(tmp_path: Path) -> None:
+    """A reader that read which loads there are before another one was committed and merged with them."""
+    lake = _lake(tmp_path)
+    reader = Lake(tmp_path)
+    loads = reader._loaded()
+    load_of(lake, {"payments": events(500)})
+    _compact(lake, 10_000)
+    _, files = reader._whole("payments", loads)
+    assert sum(file.rows for file in files) == lake.events("payments").collect().height

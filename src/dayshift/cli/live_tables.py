@@ -38,7 +38,7 @@ def live_tables(found: Mapping[str, Any]) -> list[Table | str]:
                 "keys": found["engine"].get("keys"),
                 "model": _model(found["model"]),
                 "training": found["training"]["note"],
-                "upkeep": lake["note"],
+                "upkeep": found["upkeep"]["note"],
             },
         ),
         _sources(found["sources"]),

@@ -8,7 +8,8 @@ new files in the place of the old ones and says that no row has changed. Killed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -22,8 +23,38 @@ SAMPLE = 1_000  # positions looked at, per file, to find where to cut
 ORDER = ("_load", "_position")
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much of a table is rewritten at once.
+
+    Args:
+        rows: so many at most, the oldest first; what is larger by itself is left. None: all.
+        files: fewer than these are not worth it; 1: a single one too, if it is not sorted yet.
+        target: rows of a file.
+    """
+
+    rows: int | None = None
+    files: int = 1
+    target: int = TARGET
+
+    def of(self, groups: Iterable[list[DataFile]]) -> Iterator[list[DataFile]]:
+        """Those of the groups that are to be rewritten now."""
+        left = self.rows
+        for group in groups:
+            rows = sum(file.rows for file in group)
+            if len(group) < self.files or (self.rows is not None and rows > self.rows):
+                continue
+            if left is not None and rows > left:
+                return
+            left = None if left is None else left - rows
+            yield group
+
+
+WHOLE = Extent()
+
+
 def compact_events(
-    table: Delta, files: Sequence[DataFile], schema: Mapping[str, pl.DataType], target: int = TARGET
+    table: Delta, files: Sequence[DataFile], schema: Mapping[str, pl.DataType], extent: Extent = WHOLE
 ) -> int:
     """Merge and sort the visible files of a source's events; returns how many files were rewritten.
 
@@ -31,24 +62,24 @@ def compact_events(
         table: the table, at its last version.
         files: its visible files, in the order of writing.
         schema: its visible columns.
-        target: rows of a file.
+        extent: how much of it.
 
     Raises:
         NotReady: DS402 to DS405; nothing has changed then.
     """
     count = 0
-    for group in _groups(files, target):
-        _rewrite(table, group, schema, target)
+    for group in extent.of(_groups(files, extent.target)):
+        _rewrite(table, group, schema, extent.target)
         count += len(group)
         table = table.reopen()
     return count
 
 
-def merge_small(table: Delta, target: int = TARGET) -> int:
+def merge_small(table: Delta, extent: Extent = WHOLE) -> int:
     """Merge runs of small files of a table whose rows have no order but that of writing."""
     count = 0
     schema = table.schema
-    for group in _runs(table.files(), target):
+    for group in extent.of(_runs(table.files(), extent.target)):
         what = f"table '{table.name}'"
         with guarding(f"reading {what}", what):
             frame = scan_files(table.place, group, schema, what).collect()

@@ -27,7 +27,7 @@ import polars as pl
 from dayshift.diagnostics import Bug, NotReady, UsageError, nearest, shorten
 from dayshift.lake import quarantine, record
 from dayshift.lake.clearing import check_present, clear
-from dayshift.lake.compaction import compact_events, merge_small, vacuum_table
+from dayshift.lake.compaction import WHOLE, Extent, compact_events, merge_small, vacuum_table
 from dayshift.lake.delta import Commit, Delta
 from dayshift.lake.faults import NO_SPACE, damaged, full
 from dayshift.lake.files import DataFile, Writer, file_name, new_token
@@ -157,9 +157,10 @@ class Lake:
         """The sources that have a table of events, sorted."""
         return sorted(sources_of(self._loaded()))
 
-    def has_events(self, source: str) -> bool:
-        """Whether a committed load stored events of the source, or at least its columns."""
-        return source in sources_of(self._loaded())
+    def has_events(self, source: str, upto_load: int | None = None) -> bool:
+        """Whether a committed load, up to this one, stored events of the source, or at least its columns."""
+        loads = self._loaded()
+        return source in sources_of(loads if upto_load is None else loads.filter(pl.col("load") <= upto_load))
 
     def events(self, source: str, upto_load: int | None = None) -> pl.LazyFrame:
         """The events of a source that committed loads brought, in the order of writing; filters are pushed down.
@@ -266,10 +267,14 @@ class Lake:
 
     # Upkeep
 
-    def compact(self) -> int:
+    def compact(self, extent: Extent = WHOLE, kinds: Iterable[str] = KINDS) -> int:
         """Merge small files of all tables and sort the events; no answer changes. Returns how many files were rewritten.
 
         On an object store the tables that the pipeline computes cannot be listed: use `Table.compact` for each.
+
+        Args:
+            extent: how much of each table.
+            kinds: of the tables that the pipeline computes, those of these kinds.
 
         Raises:
             NotReady: DS401 to DS405.
@@ -280,9 +285,9 @@ class Lake:
             loads = self._loaded()
             for source in self.sources:
                 table, files = self._whole(source, loads)
-                count += compact_events(table, files, record.columns_of(loads, source))
-            for place, name in self._others():
-                count += merge_small(Delta.open(place, name))
+                count += compact_events(table, files, record.columns_of(loads, source), extent)
+            for place, name in self._others(kinds):
+                count += merge_small(Delta.open(place, name), extent)
         return count
 
     def retain(self, events_older_than_us: int | None, versions_hours: int | None, now: dt.datetime) -> Retained:
@@ -341,11 +346,22 @@ class Lake:
         return Delta.open(self._place(f"events/{source}"), f"events/{source}")
 
     def _whole(self, source: str, loads: pl.DataFrame) -> tuple[Delta, list[DataFile]]:
-        """A source's table and its visible files, which hold all that was loaded."""
-        table = self._events_table(source)
-        files = visible(table.files(), tokens_of(loads))
-        check_whole(table, files, int(loads.filter(pl.col("source") == source)["loaded"].sum()))
-        return table, files
+        """A source's table and its visible files, which hold all that was loaded.
+
+        Somebody may have committed more loads since `loads` were read, and merged them with these: then more is visible.
+        """
+        while True:
+            table = self._events_table(source)
+            files = visible(table.files(), tokens_of(loads))
+            try:
+                check_whole(table, files, int(loads.filter(pl.col("source") == source)["loaded"].sum()))
+            except NotReady:
+                newer = self._loaded()
+                if last_of(newer) == last_of(loads):
+                    raise
+                loads = newer
+            else:
+                return table, files
 
     def _pending(
         self, name: str, schema: Mapping[str, pl.DataType], loads: pl.DataFrame, count: int | None = None
@@ -357,10 +373,10 @@ class Lake:
             check_whole(table, files, count)
         return scan_loaded(table.place, files, schema, None, f"table '{name}'")
 
-    def _others(self) -> list[tuple[Place, str]]:
+    def _others(self, kinds: Iterable[str] = KINDS) -> list[tuple[Place, str]]:
         """The tables that only this machine's folder can tell, beside those of events and quarantine."""
         found = [(self.root / "loads", "loads"), (self.root / "ledger", "ledger")]
-        for kind in KINDS:
+        for kind in kinds:
             folder = (self.root / kind).path
             if folder is not None and folder.is_dir():
                 found += [(self.root / kind / entry.name, f"{kind}/{entry.name}") for entry in sorted(folder.iterdir())]

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 import polars as pl
 
 from dayshift.diagnostics import Bug, NotReady
-from dayshift.lake.compaction import delete_unknown, merge_small, vacuum_table
+from dayshift.lake.compaction import WHOLE, Extent, delete_unknown, merge_small, vacuum_table
 from dayshift.lake.delta import Commit, Delta
 from dayshift.lake.faults import guarding
 from dayshift.lake.files import DataFile, Writer, file_name, new_token
@@ -103,7 +103,11 @@ class Table:
     def compact(self) -> int:
         """Merge small files, in the order of writing; no row changes. Returns how many files were rewritten."""
         with self._lock():
-            return merge_small(self._open())
+            return self.merge()
+
+    def merge(self, extent: Extent = WHOLE) -> int:
+        """As `compact`, by the only one who writes to this table now: it takes no lock."""
+        return merge_small(self._open(), extent)
 
     def vacuum(self, hours: int) -> int:
         """Forget versions older than this and delete the files that only they need; returns how many files went.

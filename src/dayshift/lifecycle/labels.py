@@ -18,6 +18,7 @@ import polars as pl
 
 from dayshift.definition.fingerprint import label_fingerprint
 from dayshift.engines.contract import FINGERPRINT, LOAD
+from dayshift.lake.log import LakeLog
 from dayshift.semantics.instants import EPOCH
 
 if TYPE_CHECKING:
@@ -42,19 +43,28 @@ class LabelReport:
 
 
 @dataclass(frozen=True)
-class _Decided:
+class Decided:
+    """Labels written and put right now, and until when the log that decided them knows events."""
+
+    written: int
+    corrected: int
+    known_until: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class _Covered:
     """What the labels table covers: the newest question, and the load up to which the log was known then."""
 
     as_of: dt.datetime | None = None
     load: int = 0
 
 
-def log_clock(project: Project) -> dt.datetime | None:
-    """The latest time at which any event of the pipeline's sources was known; None for an empty log."""
+def log_clock(project: Project, upto_load: int | None = None) -> dt.datetime | None:
+    """The latest time at which any event of the pipeline's sources was known, up to a load; None for an empty log."""
     latest = [
-        project.lake.events(source.name).select(pl.col("_position").max()).collect().item()
+        project.lake.events(source.name, upto_load).select(pl.col("_position").max()).collect().item()
         for source in project.pipeline.sources
-        if project.lake.has_events(source.name)
+        if project.lake.has_events(source.name, upto_load)
     ]
     known = [position for position in latest if position is not None]
     return EPOCH + dt.timedelta(microseconds=max(known)) if known else None
@@ -62,40 +72,59 @@ def log_clock(project: Project) -> dt.datetime | None:
 
 def update_labels(project: Project, now: dt.datetime) -> LabelReport:
     """Writes the labels that became ripe by `now` (aware, UTC) and by the log's own clock, and puts old ones right."""
-    label, clock = project.pipeline.label, log_clock(project)
+    decided = decide_labels(project, now, project.lake.last_load)
+    total = everything = 0
+    if project.pipeline.label is not None and project.features.exists:
+        total = _count(project.labels.scan()) if project.labels.exists else 0
+        everything = _count(_asked(project))
+    return LabelReport(decided.written, total, everything - total, decided.known_until, decided.corrected)
+
+
+def decide_labels(project: Project, now: dt.datetime, upto_load: int) -> Decided:
+    """What `update_labels` does, by the log up to a load, whatever others commit meanwhile.
+
+    The questions of all loads up to this one must be in the features table. One at a time may decide labels.
+    """
+    label, clock = project.pipeline.label, log_clock(project, upto_load)
     if label is None or clock is None or not project.features.exists:
-        return LabelReport(0, 0, 0, clock)
-    asked = project.features.scan().filter(pl.col("_policy") == "as_known")
-    decided = _decided(project)
-    corrected = _correct(project, label, asked, decided)
+        return Decided(0, 0, clock)
+    asked, log = _asked(project).filter(pl.col(LOAD) <= upto_load), LakeLog(project.lake, upto_load)
+    covered = _covered(project)
+    corrected = _correct(project, label, asked, covered, log)
     ripe_by = min(clock, now) - dt.timedelta(microseconds=label.ripe_after_us)
-    questions = _undecided(project, asked.filter(pl.col("as_of") <= ripe_by), decided)
+    questions = _undecided(project, asked.filter(pl.col("as_of") <= ripe_by), covered)
     if questions.height:
-        found = project.engine.labels(project.pipeline, questions, project.lake.as_log())
+        found = project.engine.labels(project.pipeline, questions, log)
         mark = pl.lit(label_fingerprint(project.pipeline)).alias(FINGERPRINT)
-        known = found.with_columns(pl.lit(project.lake.last_load, pl.Int64).alias(LOAD), mark)
+        known = found.with_columns(pl.lit(upto_load, pl.Int64).alias(LOAD), mark)
         project.labels.append_once(iter([known]), APP, project.labels.last_number(APP) + 1)
-    total = int(project.labels.scan().select(pl.len()).collect().item()) if project.labels.exists else 0
-    everything = int(asked.select(pl.len()).collect().item())
-    return LabelReport(questions.height, total, everything - total, clock, corrected)
+    return Decided(questions.height, corrected, clock)
 
 
-def _decided(project: Project) -> _Decided:
+def _asked(project: Project) -> pl.LazyFrame:
+    return project.features.scan().filter(pl.col("_policy") == "as_known")
+
+
+def _count(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect().item())
+
+
+def _covered(project: Project) -> _Covered:
     if not project.labels.exists:
-        return _Decided()
+        return _Covered()
     table = project.labels.scan()
     load = pl.col(LOAD).max() if LOAD in table.collect_schema() else pl.lit(0)  # of before loads were written down
-    newest, covered = table.select(pl.col("as_of").max(), load.alias(LOAD)).collect().row(0)
-    return _Decided(newest, covered or 0)
+    newest, known = table.select(pl.col("as_of").max(), load.alias(LOAD)).collect().row(0)
+    return _Covered(newest, known or 0)
 
 
-def _undecided(project: Project, ripe: pl.LazyFrame, decided: _Decided) -> pl.DataFrame:
+def _undecided(project: Project, ripe: pl.LazyFrame, covered: _Covered) -> pl.DataFrame:
     """Ripe questions without a label: newer than the newest that has one, or of a load that came since."""
     columns = _question_columns(project)
-    if decided.as_of is None:
+    if covered.as_of is None:
         return ripe.select(columns).collect()
     keys = [*project.question_keys, "as_of"]
-    new = ripe.filter((pl.col("as_of") > decided.as_of) | (pl.col(LOAD) > decided.load)).select(columns).collect()
+    new = ripe.filter((pl.col("as_of") > covered.as_of) | (pl.col(LOAD) > covered.load)).select(columns).collect()
     oldest = new["as_of"].min()
     if oldest is None:
         return new
@@ -103,19 +132,19 @@ def _undecided(project: Project, ripe: pl.LazyFrame, decided: _Decided) -> pl.Da
     return new.join(labelled, on=keys, how="anti", nulls_equal=True)
 
 
-def _correct(project: Project, label: Label, asked: pl.LazyFrame, decided: _Decided) -> int:
+def _correct(project: Project, label: Label, asked: pl.LazyFrame, covered: _Covered, log: LakeLog) -> int:
     """Decides labels again whose answers came after they had been decided; how many are another now.
 
     Runs before new labels are written, and keeps `_load`: killed in between, the next run does it again.
     """
-    span = _late_answers(project, label, decided)
+    span = _late_answers(project, label, covered, log)
     if span is None:
         return 0
     keys = [*project.question_keys, "as_of"]
     stored = project.labels.scan().filter(pl.col("as_of").is_between(*span)).collect()
     questions = asked.filter(pl.col("as_of").is_between(*span)).select(_question_columns(project)).collect()
     questions = questions.join(stored.select(keys), on=keys, how="semi", nulls_equal=True)
-    found = project.engine.labels(project.pipeline, questions, project.lake.as_log())
+    found = project.engine.labels(project.pipeline, questions, log)
     both = stored.join(found.select(*keys, late="label"), on=keys, how="left", nulls_equal=True, maintain_order="left")
     differs = ~pl.col("late").eq_missing(pl.col("label"))
     times = both.filter(differs)["as_of"].unique()
@@ -127,21 +156,23 @@ def _correct(project: Project, label: Label, asked: pl.LazyFrame, decided: _Deci
     return int(both.select(differs.sum()).item())
 
 
-def _late_answers(project: Project, label: Label, decided: _Decided) -> tuple[dt.datetime, dt.datetime] | None:
+def _late_answers(
+    project: Project, label: Label, covered: _Covered, log: LakeLog
+) -> tuple[dt.datetime, dt.datetime] | None:
     """Between which times labelled questions were asked that answers of newer loads belong to; None: there is none.
 
     Where events were deleted, old questions keep the label that they have: the log no longer knows all that it knew.
     """
     source = label.source
-    if decided.as_of is None or not project.lake.has_events(source.name):
+    if covered.as_of is None or not project.lake.has_events(source.name, log.last_load):
         return None
     within = dt.timedelta(microseconds=label.within_us)
     time = pl.col(source.time)
-    late = project.lake.events(source.name).filter(pl.col(LOAD) > decided.load, time <= decided.as_of + within)
+    late = log.scan(source.name).filter(pl.col(LOAD) > covered.load, time <= covered.as_of + within)
     first, last = late.select(a=time.min(), b=time.max()).collect().row(0)
     if first is None:
         return None
-    start, end = first - within, min(last, decided.as_of)
+    start, end = first - within, min(last, covered.as_of)
     whole = [project.lake.complete_from_us(name) for name in {source.name, project.pipeline.asker.name}]
     kept = [EPOCH + dt.timedelta(microseconds=micros) for micros in whole if micros is not None]
     start = max([start, *kept])

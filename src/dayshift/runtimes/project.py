@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dayshift.definition.check import check
 from dayshift.definition.loading import load_pipeline, read_settings
 from dayshift.diagnostics import DefinitionError, Problem
 from dayshift.lifecycle.project import Project
 from dayshift.runtimes import wiring
+
+if TYPE_CHECKING:
+    from dayshift.definition import Pipeline
+    from dayshift.definition.settings import Settings
 
 SETTINGS = "dayshift.toml"
 
@@ -30,6 +35,19 @@ def open_project(folder: Path, warned: Callable[[list[Problem]], None] | None = 
         raise DefinitionError([problem for problem in problems if problem.severity == "error"])
     if problems and warned is not None:
         warned(problems)
+    return _project(root, settings, pipeline)
+
+
+def project_at(root: Path, settings: Settings) -> Project:
+    """The project in a folder with settings that were read and checked before.
+
+    Raises:
+        DefinitionError: the pipeline file is no pipeline any more.
+    """
+    return _project(root, settings, load_pipeline(root / settings.pipeline))
+
+
+def _project(root: Path, settings: Settings, pipeline: Pipeline) -> Project:
     return Project(
         root=root,
         pipeline=pipeline,

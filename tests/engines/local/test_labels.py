@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import dayshift as ds
 from dayshift.definition import Label, Pipeline
-from dayshift.engines.contract import AS_OF, LABEL, RIPE_AT, TIME
+from dayshift.engines.contract import AS_OF, LABEL, RIPE_AT, TIME, FrameLog
+from dayshift.engines.local import labels as module
 from dayshift.engines.local.engine import LocalEngine
 from dayshift.semantics import labels as meaning
 from dayshift.testing.running import evaluator
@@ -25,12 +26,13 @@ EXPRESSIONS = {"first": pl.col("shop"), "last": pl.col("amount") > 0, "all": pl.
     st.sampled_from(list(EXPRESSIONS)),
     st.sampled_from(["1d", "0s"]),
     st.sampled_from(["card", ["card", "shop"]]),
+    st.sampled_from([1, 2, 99]),
 )
-def test_labels_equal_their_meaning(log: Drawn, pick: str, within: str, by: Any) -> None:
-    """Rows out are questions in, in order; the columns that tie them come from the asking event."""
+def test_labels_equal_their_meaning(log: Drawn, pick: str, within: str, by: Any, most: int) -> None:
+    """Rows out are questions in, in order, however few of the log's; the columns that tie them come from the asking event."""
     label = Label(tells, EXPRESSIONS[pick], within=within, by=by, pick=pick, missing=False if pick == "last" else -1)
     asked = Pipeline("p", predict=asks, features=[], label=label)
-    questions = log.questions[::-1]
+    questions = log.questions[::-1][:most]
     frame = pl.DataFrame(
         {"id": [q.values["id"] for q in questions], AS_OF: [q.as_of for q in questions]},
         schema={"id": pl.Int64, AS_OF: pl.Int64},
@@ -42,6 +44,19 @@ def test_labels_equal_their_meaning(log: Drawn, pick: str, within: str, by: Any)
     assert found.select("id", AS_OF).equals(frame)
     assert found[LABEL].to_list() == [each.value for each in wanted]
     assert found[RIPE_AT].to_physical().to_list() == [each.ripe_at for each in wanted]
+
+
+def test_only_events_that_may_answer_are_held_in_memory() -> None:
+    """Those between the first question and the end of the last one's time, both included."""
+    label = Label(tells, pl.col("shop"), within="10s", by="card")
+    times = [-1, 0, 5_000_000, 12_000_000, 12_000_001]
+    texts = {"card": ["a"] * 5, "day": ["x"] * 5}
+    columns = {**texts, "id": range(5), "shop": range(5), "at": times, "_position": times, "_load": [1] * 5}
+    log = FrameLog({"tells": pl.DataFrame(columns).with_columns(pl.col("at").cast(TIME))})
+    questions = pl.DataFrame({"id": [1, 2], AS_OF: [0, 2_000_000]}).with_columns(pl.col(AS_OF).cast(TIME))
+    span = module._span(questions, label.within_us)
+    assert module._events(label, log, span)["shop"].to_list() == [1, 2, 3]
+    assert module._events(label, log, module._span(questions.clear(), label.within_us)).is_empty()
 
 
 def test_a_question_without_an_answer_has_no_label() -> None:

@@ -47,7 +47,7 @@ def labels(pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFram
     if label is None:
         raise UsageError("DS526", f"pipeline {pipeline.name!r} has no label", hint="Pipeline(..., label=Label(...))")
     asked = _asked(pipeline, label, questions, log)
-    events = _events(label, log)
+    events = _events(label, log, _span(asked, label.within_us))
     runs = _runs(label, asked, events)
     answer = _picked(label, events, runs) if label.pick != "all" else _all(label, events, runs)
     if label.missing is not None:
@@ -61,7 +61,7 @@ def labels(pipeline: Pipeline, questions: pl.DataFrame, log: Log) -> pl.DataFram
 def known_at(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) -> Int64:
     """When the event that answers each question was known, in microseconds; -1 without one. With "all" answers, the last."""
     asked = _asked(pipeline, label, questions, log)
-    events = _events(label, log, asked)
+    events = _events(label, log, _span(asked, label.within_us), asked)
     runs = _runs(label, asked, events)
     at = np.where(runs.found, runs.first if label.pick == "first" else runs.end - 1, 0)
     if not events.height:
@@ -83,17 +83,37 @@ def _asked(pipeline: Pipeline, label: Label, questions: pl.DataFrame, log: Log) 
     if not wanted or isinstance(pipeline.predict, Calendar):
         return asked
     asker = pipeline.asker
-    rows_ = read(log, asker, [asker.time, *asker.key_columns, *wanted]).with_columns(pl.col(asker.time).alias(AS_OF))
-    known = rows_.select(*keys, *wanted).unique(keys, keep="any").collect(engine="streaming")
+    rows_ = read(log, asker, [asker.time, *asker.key_columns, *wanted]).filter(_within(asker.time, _span(asked, 0)))
+    known = (
+        rows_.with_columns(pl.col(asker.time).alias(AS_OF))
+        .select(*keys, *wanted)
+        .unique(keys, keep="any")
+        .collect(engine="streaming")
+    )
     return asked.join(known, on=keys, how="left", maintain_order="left", nulls_equal=True)
 
 
-def _events(label: Label, log: Log, asked: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The answering events in the order (event time, arrival); of some questions only, where these are given."""
+def _span(asked: pl.DataFrame, within_us: int) -> tuple[int, int]:
+    """From the first question's time to the end of the last one's answers, in microseconds; without questions, nothing."""
+    times = asked[AS_OF].to_physical()
+    first, last = times.min(), times.max()
+    if first is None or last is None:
+        return 1, 0
+    return int(first), int(last) + within_us  # type: ignore[arg-type]
+
+
+def _within(time: str, span: tuple[int, int]) -> pl.Expr:
+    """Whether a time lies in a span; files of the lake that hold none of it are not read."""
+    low, high = (pl.lit(micros, pl.Int64).cast(TIME) for micros in span)
+    return pl.col(time).is_between(low, high)
+
+
+def _events(label: Label, log: Log, span: tuple[int, int], asked: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The events of a span in the order (event time, arrival); where questions are given, only of their keys."""
     source = label.source
     order = [source.time, *(name for name in order_columns(source) if name != source.time)]
     columns = list(dict.fromkeys([source.time, *source.key_columns, *label.keys, *reads(label)]))
-    rows_ = read(log, source, columns).drop_nulls(list(label.keys))
+    rows_ = read(log, source, columns).filter(_within(source.time, span)).drop_nulls(list(label.keys))
     if asked is not None:
         rows_ = rows_.join(asked.lazy().select(label.keys).unique(), on=list(label.keys), how="semi")
     events = rows_.collect(engine="streaming")

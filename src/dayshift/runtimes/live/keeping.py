@@ -1,6 +1,6 @@
-"""What becomes of micro-batches after a while: a load of the lake, a saved state, labels, rows in warehouses.
+"""What becomes of micro-batches after a while: a load of the lake, and a saved state.
 
-All of it on one thread, the only one that writes to the lake's tables during a live run.
+All of it on one thread. During a live run nobody else writes to the lake's tables, but for labels (beside.py).
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dayshift.diagnostics import DayshiftError
+from dayshift.lake.compaction import Extent
 from dayshift.lake.journal import Entry, Journal
 from dayshift.lifecycle import settle
-from dayshift.lifecycle.deliver import DeliveryReport, deliver
-from dayshift.lifecycle.labels import update_labels
-from dayshift.runtimes.past import delivered_so_far
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
-COMPACT_EVERY = 500
+COMPACT_EVERY = 50
 """So many loads make so many small files of each table; then they are merged."""
+SMALL = Extent(rows=2_000_000, files=10)
+"""Nothing may keep the next loads waiting for long, so files of loads that are large anyhow are left to `dayshift compact`."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +31,6 @@ class Ended:
     load: int
     entries: list[Entry]
     save: Callable[[], bytes] | None
-
-
-class Upkeep:
-    """The work to be done now and then; there is one of it, which says nothing more."""
 
 
 @dataclass
@@ -49,9 +44,6 @@ class Kept:
     checkpoint_bytes: int = 0
     checkpoint_load: int = 0
     committed_at: dt.datetime | None = None
-    labels: int = 0
-    upkeep_s: float = 0.0
-    note: str | None = None
 
 
 class Keeper:
@@ -74,17 +66,13 @@ class Keeper:
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._project, self._journal, self._now, self._settled, self._begin = project, journal, now, settled, begin
-        self._delivered: dict[str, DeliveryReport] | None = None
-        self.kept = Kept()
+        self.kept = Kept(last_load=project.lake.last_load)
 
-    def __call__(self, works: Sequence[Ended | Upkeep]) -> None:
+    def __call__(self, works: Sequence[Ended]) -> None:
         """Does these works in order."""
         for work in works:
             self._begin()
-            if isinstance(work, Ended):
-                self._end(work)
-            else:
-                self._upkeep()
+            self._end(work)
 
     def _end(self, work: Ended) -> None:
         begun, kept = time.perf_counter(), self.kept
@@ -101,21 +89,4 @@ class Keeper:
             kept.checkpoint_load = work.load
         self._journal.forget(work.load)
         if work.entries and kept.loads % COMPACT_EVERY == 0:
-            self._project.lake.compact()
-
-    def _upkeep(self) -> None:
-        """Labels and warehouses: what fails is told and tried again the next time, the run goes on."""
-        begun, project = time.perf_counter(), self._project
-        try:
-            if project.pipeline.label is not None and project.lake.last_load:
-                self.kept.labels += update_labels(project, self._now()).written
-            if project.settings.destinations:
-                if self._delivered is None:
-                    self._delivered = delivered_so_far(project)
-                for report in deliver(project, self._delivered):
-                    self._delivered[report.destination] = report
-            self.kept.note = None
-        except Exception as error:  # noqa: BLE001 - whatever a warehouse's driver raises, the run goes on
-            said = str(error) if isinstance(error, DayshiftError) else f"{type(error).__name__}: {error}"
-            self.kept.note = f"upkeep did not succeed and is tried again: {said}"
-        self.kept.upkeep_s = time.perf_counter() - begun
+            self._project.lake.compact(SMALL, ("features", "predictions"))

@@ -49,7 +49,7 @@ class Rhythm:
 
 @dataclass(frozen=True)
 class Parts:
-    """What the loop works with. `put` hands a work to the output thread, `upkeep` asks the lake's thread for its own."""
+    """What the loop works with. `put` hands a work to the output thread, `upkeep` asks for labels and warehouses."""
 
     project: Project
     taps: Sequence[Tap]

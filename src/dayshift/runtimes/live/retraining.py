@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dayshift.diagnostics import DayshiftError
@@ -45,8 +46,9 @@ class Retraining:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._said,
-                preexec_fn=lambda: os.nice(NICE),  # noqa: PLW1509 - it calls nothing else
             )
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
             self.begun += 1
             self.note = "a model is being trained"
 

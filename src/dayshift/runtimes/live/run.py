@@ -19,7 +19,8 @@ from dayshift.lake.journal import Journal
 from dayshift.lake.lake import LIVE
 from dayshift.runtimes import wiring
 from dayshift.runtimes.live import starting
-from dayshift.runtimes.live.keeping import Ended, Keeper, Upkeep
+from dayshift.runtimes.live.beside import Beside
+from dayshift.runtimes.live.keeping import Ended, Keeper
 from dayshift.runtimes.live.log import LiveLog
 from dayshift.runtimes.live.loop import Loop, Parts, Rhythm
 from dayshift.runtimes.live.models import Models
@@ -39,7 +40,7 @@ VERB = "live"
 WAITING_BATCHES = 2
 """So many micro-batches may be answered and not yet in the journal."""
 WAITING_LOADS = 2
-UPKEEP_SHARE = 10
+UPKEEP_SHARE = 3
 """Upkeep rests so many times as long as it took."""
 END_SECONDS = 9.0
 """A clean stop is over by then: what is not in the lake is in the journal."""
@@ -195,7 +196,9 @@ class _Live:
         self._retraining = Retraining(project)
         self._priorities = Priorities()
         self._keeper = Keeper(project, self._journal, now, self._log.settled, self._priorities.lower)
-        self._lake_work: Worker[Ended | Upkeep] = Worker("lake", self._keeper, WAITING_LOADS)
+        self._lake_work: Worker[Ended] = Worker("lake", self._keeper, WAITING_LOADS)
+        self._beside = Beside(project)
+        self._beside_work: Worker[tuple[int, dt.datetime]] = Worker("upkeep", self._beside, 1)
         self._done = Outputs(self._journal, self._outputs, self._end_load, stop.waited)
         self._output_work: Worker[Answered | Roll] = Worker("output", self._done, WAITING_BATCHES)
         self._rhythm = _rhythm(settings)
@@ -243,10 +246,11 @@ class _Live:
 
     def _ask_upkeep(self) -> None:
         self._retraining.look(self._now())
-        rested = time.monotonic() - self._kept_up > UPKEEP_SHARE * self._keeper.kept.upkeep_s
-        if self._lake_work.idle and rested:  # a lake that is behind has no time for it
+        rested = time.monotonic() - self._kept_up > UPKEEP_SHARE * self._beside.kept.seconds
+        load = self._keeper.kept.last_load
+        if rested and self._beside_work.idle and self._beside.wants(load):
             self._kept_up = time.monotonic()
-            self._lake_work.put(Upkeep())
+            self._beside_work.put((load, self._now()))
 
     @contextmanager
     def status(self, began: dt.datetime, told: Callable[[str], None]) -> Iterator[None]:
@@ -287,6 +291,7 @@ class _Live:
             },
             "training": {"begun": self._retraining.begun, "note": self._retraining.note},
             "lake": dict(vars(self._keeper.kept)),
+            "upkeep": dict(vars(self._beside.kept)),
             "journal": {"seconds": self._done.spent.journal, "bytes": self._done.spent.journal_bytes},
             "output_seconds": self._done.spent.outputs,
             "taps": {",".join(tap.sources): _told(tap) for tap in self._taps},
@@ -313,11 +318,13 @@ class _Live:
         """Closes everything that was opened, in whatever state."""
         self._models.end()
         self._retraining.end()
+        self._beside.end()
         for tap in self._taps:
             with suppress(Exception):
                 tap.close()
         self._output_work.abandon(ABANDON_SECONDS)
         self._lake_work.abandon(ABANDON_SECONDS)
+        self._beside_work.abandon(ABANDON_SECONDS)
         self._priorities.restore()
         for output in self._outputs:
             with suppress(Exception):
@@ -325,7 +332,7 @@ class _Live:
 
     def report(self, began: dt.datetime, begun: starting.Begun) -> LiveReport:
         """What was done; also the ledger's record."""
-        seen, kept = self.loop.seen, self._keeper.kept
+        seen, kept, upkeep = self.loop.seen, self._keeper.kept, self._beside.kept
         late = [f"output '{one.name}' could not be reached at the end; the next run sends what it lacks"
                 for one in self._outputs if one.ended]  # fmt: skip
         if seen.unscored:
@@ -343,7 +350,7 @@ class _Live:
             outputs={one.name: one.rows for one in self._outputs},
             sources=seen.state()["sources"],
             model_swaps=self._models.swaps,
-            notes=(*late, *([kept.note] if kept.note else [])),
+            notes=(*late, *([upkeep.note] if upkeep.note else [])),
         )
         _record(self._project, "done", {"load": report.last_load, **vars(report)}, report.ended)
         return report

@@ -1,0 +1,224 @@
+"""Labels and warehouses while a pipeline is live: a process of its own, which ends with the run."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import psutil
+import pytest
+from polars.testing import assert_frame_equal
+
+from dayshift.lifecycle.labels import update_labels
+from dayshift.lifecycle.project import Project
+from dayshift.runtimes.live import beside as module
+from dayshift.runtimes.live.beside import Beside, Order
+from dayshift.runtimes.live.keeping import COMPACT_EVERY
+from tests.runtimes.conftest import Shop
+from tests.runtimes.live.test_ending import running, status, until
+from tests.runtimes.live.test_run import DAYS, nights, recomputed, served
+
+LATER = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
+WAREHOUSE = """
+[destinations.bi]
+database = "duckdb:warehouse.duckdb"
+table = "features"
+content = "features"
+"""
+
+
+def without_labels(shop: Shop, settings: str = "") -> Project:
+    """A shop that has lived some nights, whose labels are gone."""
+    project = nights(shop, DAYS)
+    if settings:
+        with (shop.root / "dayshift.toml").open("a") as file:
+            file.write(settings)
+        project = shop.open()
+    project.labels.replace(iter([project.labels.scan().collect().clear()]), pl.lit(True), "test", 1)
+    return project
+
+
+def labels_of(project: Project) -> pl.DataFrame:
+    """All labels, in a fixed order."""
+    return project.labels.scan().sort("order_id", "as_of").collect()
+
+
+def test_its_labels_and_rows_are_those_of_a_night(shop: Shop) -> None:
+    """The same labels as in this process, and the warehouse gets what the lake holds; with nothing new, nothing is asked again."""
+    project = without_labels(shop, WAREHOUSE)
+    load, beside = project.lake.last_load, Beside(project)
+    assert beside.wants(load)
+    beside([(load, LATER)])
+    kept = beside.kept
+    found = labels_of(project)
+    assert (kept.note, kept.upto_load, kept.labels) == (None, load, found.height)
+    assert not beside.wants(load)
+    assert beside.wants(load + 1)
+    with duckdb.connect(str(shop.root / "warehouse.duckdb"), read_only=True) as base:
+        rows = base.execute("SELECT count(*) FROM features").fetchone()
+    assert rows == (project.features.scan().collect().height,)
+    project.labels.replace(iter([found.clear()]), pl.lit(True), "test", 2)
+    update_labels(project, LATER)
+    assert_frame_equal(labels_of(project), found, check_exact=True)
+
+
+def test_with_the_lake_locked_by_the_run_it_writes_all_the_same(shop: Shop) -> None:
+    """The run holds the lake's lock all the time."""
+    project = without_labels(shop)
+    beside = Beside(project)
+    with project.lake.lock():
+        beside([(project.lake.last_load, LATER)])
+    assert beside.kept.note is None
+    assert beside.kept.labels == labels_of(project).height > 0
+
+
+def test_labels_not_ripe_by_the_clock_on_the_wall_are_asked_for_again(shop: Shop) -> None:
+    """Events of a time that the wall's clock has not reached: what they make ripe waits for it, without another load."""
+    project = without_labels(shop)
+    load, beside = project.lake.last_load, Beside(project)
+    beside([(load, shop.night(4))])
+    first = beside.kept.labels
+    assert beside.wants(load)
+    beside([(load, LATER)])
+    assert beside.kept.labels > first > 0
+    assert not beside.wants(load)
+
+
+def test_a_pipeline_that_was_changed_meanwhile_is_not_taken(shop: Shop) -> None:
+    """It is told, nothing is written, and tried again."""
+    project = without_labels(shop)
+    load, beside, before = project.lake.last_load, Beside(project), project.labels.version
+    file = shop.root / "pipeline.py"
+    file.write_text(file.read_text().replace('within="2d"', 'within="1d"'))
+    beside([(load, LATER)])
+    assert beside.kept.note == (
+        "upkeep did not succeed and is tried again: the pipeline's file was changed since the run began; the next run takes it"
+    )
+    assert (project.labels.version, beside.kept.labels, beside.wants(load)) == (before, 0, True)
+    file.write_text("import nothing_of_this_name\n")
+    beside([(load, LATER)])
+    assert "nothing_of_this_name" in (beside.kept.note or "")
+
+
+def test_a_warehouse_that_is_out_of_reach_is_told_and_labels_are_written(shop: Shop) -> None:
+    """Its rows come the next time."""
+    project = without_labels(shop, WAREHOUSE)
+    load, beside = project.lake.last_load, Beside(project)
+    (shop.root / "warehouse.duckdb").mkdir()
+    beside([(load, LATER)])
+    assert "DS321" in (beside.kept.note or "") or "warehouse.duckdb" in (beside.kept.note or "")
+    assert beside.kept.labels == labels_of(project).height > 0
+    (shop.root / "warehouse.duckdb").rmdir()
+    assert beside.wants(load)
+    beside([(load, LATER)])
+    assert beside.kept.note is None
+    with duckdb.connect(str(shop.root / "warehouse.duckdb"), read_only=True) as base:
+        assert base.execute("SELECT count(*) FROM features").fetchone() == (project.features.scan().collect().height,)
+
+
+def test_a_process_that_is_killed_is_told_and_the_next_one_does_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when memory is short; and one that cannot be begun at all."""
+    project = without_labels(shop)
+    load, beside = project.lake.last_load, Beside(project)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_BEGIN", "import os; os.kill(os.getpid(), 9)")
+        beside([(load, LATER)])
+        assert beside.kept.note == "upkeep did not succeed and is tried again: its process was killed by signal 9"
+        patched.setattr(module, "_BEGIN", "raise SystemExit('no such thing')")
+        beside([(load, LATER)])
+        assert (beside.kept.note or "").endswith("its process ended with 1: no such thing")
+        patched.setattr(sys, "executable", str(shop.root / "absent"))
+        beside([(load, LATER)])
+        assert "FileNotFoundError" in (beside.kept.note or "")
+    beside([(load, LATER)])
+    assert (beside.kept.note, beside.kept.labels > 0) == (None, True)
+
+
+def test_it_ends_with_the_run(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked to end while it works it is gone at once, and nothing is begun any more."""
+    project = without_labels(shop)
+    load, beside = project.lake.last_load, Beside(project)
+    monkeypatch.setattr(module, "_BEGIN", "import time; time.sleep(600)")
+    thread = threading.Thread(target=beside, args=([(load, LATER)],))
+    thread.start()
+    (child,) = until(psutil.Process().children)
+    until(lambda: child.nice() >= module.NICE)
+    beside.end()
+    thread.join(60.0)
+    assert not thread.is_alive()
+    assert not child.is_running()
+    monkeypatch.undo()
+    beside([(load, LATER)])
+    assert (beside.kept.labels, beside.kept.note) == (0, None)
+
+
+def test_it_ends_when_the_run_is_killed(shop: Shop) -> None:
+    """The end of its standard input is the end of its parent; whatever it was at."""
+    project = without_labels(shop)
+    order = Order(project.root, project.settings, project.pipeline_fingerprint, 1, LATER, None)
+    begin = "import time; from dayshift.runtimes.live import beside; beside.do = lambda order: time.sleep(600); beside.main()"
+    process = subprocess.Popen([sys.executable, "-c", begin], stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    pickle.dump(order, process.stdin)
+    process.stdin.flush()
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.stdin.close()
+    assert process.wait(60.0) == 1
+
+
+@pytest.mark.slow
+def test_a_live_run_brings_labels_up_to_date_and_leaves_no_process(shop: Shop) -> None:
+    """While events come; after `kill -9` no process of it is left, and the next night finds nothing wrong."""
+    project = without_labels(shop)
+    with (shop.root / "dayshift.toml").open("a") as file:
+        file.write('\n[live]\nupkeep = "100ms"\npoll = "50ms"\ncommit = "200ms"\n')
+    shop.write_day(DAYS)
+    with running(shop.root) as process:
+        until(lambda: (status(shop.root).get("upkeep") or {}).get("labels"), process)
+        shop.write_day(DAYS + 1)
+        until(lambda: psutil.Process(process.pid).children(), process)
+        children = psutil.Process(process.pid).children()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(60.0)
+        until(lambda: not any(child.is_running() for child in children))
+    update_labels(shop.open(), LATER)
+    found = labels_of(project)
+    assert found.select("order_id", "as_of").is_duplicated().sum() == 0
+    project.labels.replace(iter([found.clear()]), pl.lit(True), "test", 2)
+    update_labels(shop.open(), LATER)
+    assert_frame_equal(labels_of(project).drop("_load"), found.drop("_load"), check_exact=True)
+
+
+@pytest.mark.slow
+def test_many_small_loads_are_merged_while_it_is_live(shop: Shop) -> None:
+    """Fifty loads later there are fewer files than loads, and every answer is the same."""
+    project = nights(shop, DAYS)
+    before, last = len(files(project)), project.lake.last_load
+    with (shop.root / "dayshift.toml").open("a") as file:
+        file.write('\n[live]\npoll = "20ms"\ncommit = "1ms"\nbatch_rows = 1\n')
+    for day in range(DAYS, DAYS + 4):
+        shop.write_day(day)
+    with running(shop.root, "--until-caught-up") as process:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    again = shop.open()
+    loads = again.lake.last_load - last
+    assert loads > COMPACT_EVERY
+    assert len(files(again)) < before + loads - COMPACT_EVERY // 2
+    assert_frame_equal(served(again), recomputed(again), check_exact=True)
+
+
+def files(project: Project) -> list[Path]:
+    """The files of the events that count."""
+    table = project.lake._events_table("orders")
+    return [Path(file.name) for file in table.files()]
