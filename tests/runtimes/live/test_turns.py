@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -9,11 +10,26 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dayshift.runtimes.live.turns import YIELDING, Priorities, quick_turns, rare_collections
+from dayshift.runtimes.live.turns import POOL, SPARE_THREADS, YIELDING, Priorities, quick_turns, rare_collections
 
 
 def niceness() -> int:
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def test_polars_has_threads_to_spare_unless_somebody_said_how_many() -> None:
+    """It must be told before it is imported; afterwards nothing is changed."""
+    code = (
+        "from dayshift.runtimes.live.turns import spare_threads; spare_threads(); "
+        "import polars; print(polars.thread_pool_size()); spare_threads()"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != POOL}
+    cores = os.cpu_count() or 1
+    for given, wanted in (({}, cores + SPARE_THREADS), ({POOL: "1"}, 1)):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**environment, **given}, capture_output=True, text=True, check=True
+        )
+        assert int(done.stdout) == wanted
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives threads priorities")

@@ -26,6 +26,9 @@ def live(
     as_json: Json = False,
 ) -> None:
     """Take events as they come, answer within milliseconds, exactly once; SIGTERM or Ctrl-C ends it in order."""
+    from dayshift.runtimes.live.turns import spare_threads
+
+    spare_threads()  # before anything imports Polars
     from dayshift.cli.clock import RealClock
     from dayshift.runtimes.live import planning
     from dayshift.runtimes.live.run import Stop, run

@@ -28,6 +28,7 @@ from dayshift.diagnostics import DayshiftError
 from dayshift.lifecycle.deliver import DeliveryReport, deliver
 from dayshift.lifecycle.labels import decide_labels
 from dayshift.runtimes.live.keeping import SMALL
+from dayshift.runtimes.live.turns import POOL
 from dayshift.runtimes.past import delivered_so_far
 from dayshift.runtimes.project import project_at
 from dayshift.runtimes.report import plain
@@ -138,7 +139,7 @@ class Beside:
     def _begin(self, said: IO[bytes]) -> subprocess.Popen[bytes] | None:
         threads = max(1, (os.cpu_count() or 1) // THREADS_SHARE)
         path = os.pathsep.join(entry or "." for entry in sys.path)
-        environment = {**os.environ, "PYTHONPATH": path, "POLARS_MAX_THREADS": str(threads)}
+        environment = {**os.environ, "PYTHONPATH": path, POOL: str(threads)}
         with self._guard:
             if self._ended:
                 return None

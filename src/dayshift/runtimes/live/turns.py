@@ -14,8 +14,20 @@ COLLECTIONS = 100_000, 20, 100
 """Objects that are new, and how many such collections make one of the next generation (`gc.set_threshold`)."""
 YIELDING = 10
 """The niceness of those threads: about a tenth of what another thread gets while both have something to do."""
+POOL = "POLARS_MAX_THREADS"
+SPARE_THREADS = 4
 _POOLS = (b"polars", b"async-executor", b"tokio")
 _TASKS = Path("/proc/self/task")
+
+
+def spare_threads() -> None:
+    """Gives Polars some more threads than there are processors, unless somebody said how many, or Polars is there already.
+
+    All threads of the run share one pool. A load is encoded by as many of it as there are, some milliseconds at a time, and the small steps
+    of a micro-batch would wait for one of them to be free.
+    """
+    if "polars" not in sys.modules:
+        os.environ.setdefault(POOL, str((os.cpu_count() or 1) + SPARE_THREADS))
 
 
 @contextmanager
