@@ -71,6 +71,16 @@ def test_its_labels_and_rows_are_those_of_a_night(shop: Shop) -> None:
     assert_frame_equal(labels_of(project), found, check_exact=True)
 
 
+def test_a_pipeline_file_may_print(shop: Shop) -> None:
+    """What it prints is not taken for the outcome."""
+    project = without_labels(shop)
+    with (shop.root / "pipeline.py").open("a") as file:
+        file.write("print('hello')\nimport os\nos.system('echo hello')\n")
+    beside = Beside(project)
+    beside([(project.lake.last_load, LATER)])
+    assert (beside.kept.note, beside.kept.labels > 0) == (None, True)
+
+
 def test_with_the_lake_locked_by_the_run_it_writes_all_the_same(shop: Shop) -> None:
     """The run holds the lake's lock all the time."""
     project = without_labels(shop)

@@ -127,6 +127,7 @@ class Beside:
                 return Outcome()
             assert process.stdin is not None
             assert process.stdout is not None
+            told = b""
             with process, suppress(BrokenPipeError):  # it ended early: its exit code says how
                 pickle.dump(order, process.stdin)
                 process.stdin.flush()
@@ -172,11 +173,13 @@ def _read(told: bytes) -> Outcome:
 
 
 def main() -> None:
-    """Reads an order, does it, and prints the outcome."""
+    """Reads an order, does it, and writes the outcome to what was its stdout; what else is printed goes to stderr."""
+    told = os.dup(1)
+    os.dup2(2, 1)
     order: Order = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent, over our own pipe
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.stdout.write(json.dumps(plain(asdict(do(order)))))
-    sys.stdout.flush()
+    with os.fdopen(told, "w") as outcome:
+        outcome.write(json.dumps(plain(asdict(do(order)))))
 
 
 def _end_with_parent() -> None:
