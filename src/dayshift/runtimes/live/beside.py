@@ -180,6 +180,8 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with os.fdopen(told, "w") as outcome:
         outcome.write(json.dumps(plain(asdict(do(order)))))
+        outcome.flush()
+        os._exit(0)  # before it is closed: the parent then closes stdin, whose end would end this otherwise
 
 
 def _end_with_parent() -> None:
