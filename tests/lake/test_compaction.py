@@ -143,6 +143,12 @@ def test_a_part_of_a_table_is_merged_at_a_time(tmp_path: Path) -> None:
     load_of(lake, {"payments": [events(*range(40)) for _ in range(10)]})
     load_of(lake, {"payments": [events(1), events(2)]})
     assert _compact(lake, 240, rows=300, files=2) == 2
+    for number in range(9, 15):
+        load_of(lake, {"payments": [events(*range(20 if number == 11 else 3))]})
+    version = lake._events_table("payments").version
+    assert _compact(lake, 240, rows=300, files=3, below=10) == 6  # 8 to 10 and 12 to 14: what is larger stands between
+    assert _compact(lake, 240, rows=300, files=2, below=10) == 0
+    assert lake._events_table("payments").version == version + 2
     assert lake.events("payments", 6).collect().equals(before.sort("_load", "_position", maintain_order=True))
 
 

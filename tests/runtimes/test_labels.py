@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from dayshift.lifecycle.labels import decide_labels, update_labels
 from dayshift.lifecycle.project import Project
@@ -53,6 +54,35 @@ def test_labels_of_load_after_load_are_those_of_all_loads(lived: Project, shop: 
     at_once = update_labels(lived, now)
     assert found.equals(lived.labels.scan().select(ABOUT).sort(ABOUT).collect())
     assert (step_by_step.ripe, step_by_step.unripe) == (at_once.ripe, at_once.unripe)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_of_two_who_decide_at_the_same_time_one_writes(
+    lived: Project, shop: Shop, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """As when a process of a run that was killed still works while a night begins: nothing is doubled."""
+    now, other = shop.night(DAYS), shop.open()
+    if late:  # there are labels to be put right, too
+        decide_labels(other, now, 5)
+        wrong = pl.when(pl.int_range(pl.len()) % 2 == 0).then(0).otherwise("label").alias("label")
+        rows = lived.labels.scan().collect().with_columns(wrong.cast(pl.Int32), _load=pl.lit(0, pl.Int64))
+        lived.labels.replace(iter([rows]), pl.lit(True), "test", 2)
+    real = type(lived.engine).labels
+
+    def meanwhile(*given: object) -> pl.DataFrame:
+        monkeypatch.undo()
+        update_labels(other, now)
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(lived.engine), "labels", meanwhile)
+    decide_labels(lived, now, 7)
+    found = lived.labels.scan().sort(ABOUT).collect()
+    assert found.select("order_id").is_duplicated().sum() == 0
+    update_labels(lived, now)
+    assert_frame_equal(lived.labels.scan().sort(ABOUT).collect(), found, check_exact=True)
+    lived.labels.replace(iter([found.clear()]), pl.lit(True), "test", 3)
+    update_labels(lived, now)
+    assert_frame_equal(lived.labels.scan().sort(ABOUT).select(ABOUT).collect(), found.select(ABOUT), check_exact=True)
 
 
 def test_a_source_that_a_later_load_began_is_not_there_yet(shop: Shop) -> None:

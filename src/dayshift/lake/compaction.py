@@ -28,13 +28,15 @@ class Extent:
     """How much of a table is rewritten at once.
 
     Args:
-        rows: so many at most, the oldest first; what is larger by itself is left. None: all.
-        files: fewer than these are not worth it; 1: a single one too, if it is not sorted yet.
+        rows: so many at most, the oldest first; more that would become one are left. None: all.
+        files: fewer files than these that would become one are not worth it; 1: a single one too, if it is not sorted yet.
+        below: files, and loads, of so many rows are large enough; None: those of half the target that are sorted.
         target: rows of a file.
     """
 
     rows: int | None = None
     files: int = 1
+    below: int | None = None
     target: int = TARGET
 
     def of(self, groups: Iterable[list[DataFile]]) -> Iterator[list[DataFile]]:
@@ -44,9 +46,10 @@ class Extent:
             rows = sum(file.rows for file in group)
             if len(group) < self.files or (self.rows is not None and rows > self.rows):
                 continue
-            if left is not None and rows > left:
-                return
-            left = None if left is None else left - rows
+            if left is not None:
+                left -= rows
+                if left < 0:
+                    return
             yield group
 
 
@@ -68,7 +71,7 @@ def compact_events(
         NotReady: DS402 to DS405; nothing has changed then.
     """
     count = 0
-    for group in extent.of(_groups(files, extent.target)):
+    for group in extent.of(_groups(files, extent)):
         _rewrite(table, group, schema, extent.target)
         count += len(group)
         table = table.reopen()
@@ -79,7 +82,7 @@ def merge_small(table: Delta, extent: Extent = WHOLE) -> int:
     """Merge runs of small files of a table whose rows have no order but that of writing."""
     count = 0
     schema = table.schema
-    for group in extent.of(_runs(table.files(), extent.target)):
+    for group in extent.of(_runs(table.files(), extent)):
         what = f"table '{table.name}'"
         with guarding(f"reading {what}", what):
             frame = scan_files(table.place, group, schema, what).collect()
@@ -106,12 +109,15 @@ def vacuum_table(table: Delta, hours: int) -> int:
     return len(set(gone))
 
 
-def _groups(files: Sequence[DataFile], target: int) -> Iterator[list[DataFile]]:
+def _groups(files: Sequence[DataFile], extent: Extent) -> Iterator[list[DataFile]]:
     """Files to be rewritten together: whole loads, in order, up to the target; a larger load by itself."""
     group: list[DataFile] = []
+    target = extent.target
     for load in _loads(files):
         rows = sum(file.rows for file in load)
         done = len(load) == 1 and load[0].kind == SETTLED and rows * 2 >= target
+        if extent.below is not None:
+            done = rows >= extent.below
         if group and (done or sum(file.rows for file in group) + rows > target):
             yield from _worthwhile(group, target)
             group = []
@@ -145,14 +151,16 @@ def _loads(files: Sequence[DataFile]) -> Iterator[list[DataFile]]:
         yield run
 
 
-def _runs(files: Sequence[DataFile], target: int) -> Iterator[list[DataFile]]:
+def _runs(files: Sequence[DataFile], extent: Extent) -> Iterator[list[DataFile]]:
     run: list[DataFile] = []
     for file in files:
-        if run and sum(one.rows for one in run) + file.rows > target:
+        done = extent.below is not None and file.rows >= extent.below
+        if run and (done or sum(one.rows for one in run) + file.rows > extent.target):
             if len(run) > 1:
                 yield run
             run = []
-        run.append(file)
+        if not done:
+            run.append(file)
     if len(run) > 1:
         yield run
 

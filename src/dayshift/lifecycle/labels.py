@@ -83,22 +83,29 @@ def update_labels(project: Project, now: dt.datetime) -> LabelReport:
 def decide_labels(project: Project, now: dt.datetime, upto_load: int) -> Decided:
     """What `update_labels` does, by the log up to a load, whatever others commit meanwhile.
 
-    The questions of all loads up to this one must be in the features table. One at a time may decide labels.
+    The questions of all loads up to this one must be in the features table. Where two do it at a time, what the later one has
+    computed is dropped, and decided the next time.
     """
     label, clock = project.pipeline.label, log_clock(project, upto_load)
     if label is None or clock is None or not project.features.exists:
         return Decided(0, 0, clock)
     asked, log = _asked(project).filter(pl.col(LOAD) <= upto_load), LakeLog(project.lake, upto_load)
+    number = project.labels.last_number(APP)  # asked before anything is computed: of two at a time one writes
     covered = _covered(project)
-    corrected = _correct(project, label, asked, covered, log)
+    corrected = _corrected(project, label, asked, covered, log)
+    if corrected is not None:
+        number += 1
+        if not project.labels.replace(iter([corrected.rows]), corrected.where, APP, number):
+            return Decided(0, 0, clock)
     ripe_by = min(clock, now) - dt.timedelta(microseconds=label.ripe_after_us)
     questions = _undecided(project, asked.filter(pl.col("as_of") <= ripe_by), covered)
     if questions.height:
         found = project.engine.labels(project.pipeline, questions, log)
         mark = pl.lit(label_fingerprint(project.pipeline)).alias(FINGERPRINT)
         known = found.with_columns(pl.lit(upto_load, pl.Int64).alias(LOAD), mark)
-        project.labels.append_once(iter([known]), APP, project.labels.last_number(APP) + 1)
-    return Decided(questions.height, corrected, clock)
+        if not project.labels.append_once(iter([known]), APP, number + 1):
+            questions = questions.clear()
+    return Decided(questions.height, corrected.count if corrected is not None else 0, clock)
 
 
 def _asked(project: Project) -> pl.LazyFrame:
@@ -132,14 +139,25 @@ def _undecided(project: Project, ripe: pl.LazyFrame, covered: _Covered) -> pl.Da
     return new.join(labelled, on=keys, how="anti", nulls_equal=True)
 
 
-def _correct(project: Project, label: Label, asked: pl.LazyFrame, covered: _Covered, log: LakeLog) -> int:
-    """Decides labels again whose answers came after they had been decided; how many are another now.
+@dataclass(frozen=True)
+class _Corrected:
+    """Rows in the place of those of these times, and how many of them have another label than before."""
 
-    Runs before new labels are written, and keeps `_load`: killed in between, the next run does it again.
+    rows: pl.DataFrame
+    where: pl.Expr
+    count: int
+
+
+def _corrected(
+    project: Project, label: Label, asked: pl.LazyFrame, covered: _Covered, log: LakeLog
+) -> _Corrected | None:
+    """Labels decided again whose answers came after they had been decided; None: none is another now.
+
+    Written before new labels are, and with their old `_load`: killed in between, the next run does it again.
     """
     span = _late_answers(project, label, covered, log)
     if span is None:
-        return 0
+        return None
     keys = [*project.question_keys, "as_of"]
     stored = project.labels.scan().filter(pl.col("as_of").is_between(*span)).collect()
     questions = asked.filter(pl.col("as_of").is_between(*span)).select(_question_columns(project)).collect()
@@ -149,11 +167,10 @@ def _correct(project: Project, label: Label, asked: pl.LazyFrame, covered: _Cove
     differs = ~pl.col("late").eq_missing(pl.col("label"))
     times = both.filter(differs)["as_of"].unique()
     if times.is_empty():
-        return 0
-    rows = both.filter(pl.col("as_of").is_in(times.implode())).with_columns(label="late").select(stored.columns)
+        return None
     where = pl.col("as_of").is_in(times.implode())
-    project.labels.replace(iter([rows]), where, APP, project.labels.last_number(APP) + 1)
-    return int(both.select(differs.sum()).item())
+    rows = both.filter(where).with_columns(label="late").select(stored.columns)
+    return _Corrected(rows, where, int(both.select(differs.sum()).item()))
 
 
 def _late_answers(

@@ -21,11 +21,12 @@ from polars.testing import assert_frame_equal
 from dayshift.lifecycle.labels import update_labels
 from dayshift.lifecycle.project import Project
 from dayshift.runtimes.live import beside as module
+from dayshift.runtimes.live import keeping
 from dayshift.runtimes.live.beside import Beside, Order
-from dayshift.runtimes.live.keeping import COMPACT_EVERY
 from tests.runtimes.conftest import Shop
+from tests.runtimes.live.taps import Feed
 from tests.runtimes.live.test_ending import running, status, until
-from tests.runtimes.live.test_run import DAYS, nights, recomputed, served
+from tests.runtimes.live.test_run import DAYS, feed_of, go, nights, recomputed, served, set_live
 
 LATER = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
 WAREHOUSE = """
@@ -81,6 +82,43 @@ def test_a_pipeline_file_may_print(shop: Shop) -> None:
     assert (beside.kept.note, beside.kept.labels > 0) == (None, True)
 
 
+def test_files_of_the_project_do_not_stand_before_those_of_python(shop: Shop) -> None:
+    """A folder with a `types.py` or a `queue.py` of its own begins a process as any other does."""
+    project = without_labels(shop)
+    for name in ("types", "queue", "random", "token"):
+        (shop.root / f"{name}.py").write_text("X = 1\n")
+    sys.path.insert(0, str(shop.root))  # as loading the pipeline does
+    beside = Beside(project)
+    try:
+        beside([(project.lake.last_load, LATER)])
+    finally:
+        sys.path.remove(str(shop.root))
+    assert (beside.kept.note, beside.kept.labels > 0) == (None, True)
+
+
+def test_asked_to_end_with_its_run_it_waits_for_the_run_to_end_it(shop: Shop) -> None:
+    """Where all processes of a group get SIGTERM it must not look like a fault."""
+    project = without_labels(shop)
+    order = Order(project.root, project.settings, project.pipeline_fingerprint, 1, LATER, None)
+    begin = module._BEGIN.replace("main()", "").replace("import main; ", "import main, beside; ")
+    begin = begin.replace("from dayshift.runtimes.live.beside import main", "from dayshift.runtimes.live import beside")
+    begin += "import time; beside.do = lambda order: print('at it', flush=True) or time.sleep(600); beside.main()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", begin], stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    pickle.dump(order, process.stdin)
+    process.stdin.flush()
+    assert process.stderr.readline() == b"at it\n"
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.stdin.close()
+    assert process.wait(60.0) == 1
+    process.stderr.close()
+
+
 def test_with_the_lake_locked_by_the_run_it_writes_all_the_same(shop: Shop) -> None:
     """The run holds the lake's lock all the time."""
     project = without_labels(shop)
@@ -111,7 +149,7 @@ def test_a_pipeline_that_was_changed_meanwhile_is_not_taken(shop: Shop) -> None:
     file.write_text(file.read_text().replace('within="2d"', 'within="1d"'))
     beside([(load, LATER)])
     assert beside.kept.note == (
-        "upkeep did not succeed and is tried again: the pipeline's file was changed since the run began; the next run takes it"
+        "upkeep did not succeed and is tried again: the pipeline's file was changed since the run began: start it anew, or undo that"
     )
     assert (project.labels.version, beside.kept.labels, beside.wants(load)) == (before, 0, True)
     file.write_text("import nothing_of_this_name\n")
@@ -209,22 +247,24 @@ def test_a_live_run_brings_labels_up_to_date_and_leaves_no_process(shop: Shop) -
     assert_frame_equal(labels_of(project).drop("_load"), found.drop("_load"), check_exact=True)
 
 
-@pytest.mark.slow
-def test_many_small_loads_are_merged_while_it_is_live(shop: Shop) -> None:
-    """Fifty loads later there are fewer files than loads, and every answer is the same."""
+@pytest.mark.parametrize(("constant", "most"), [("COMPACT_LOADS", 20), ("COMPACT_ROWS", 100)])
+def test_many_small_loads_are_merged_while_it_is_live(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, constant: str, most: int
+) -> None:
+    """After so many loads, or rows of them, there are fewer files than loads, and every answer is the same."""
+    monkeypatch.setattr(keeping, constant, most)
     project = nights(shop, DAYS)
     before, last = len(files(project)), project.lake.last_load
-    with (shop.root / "dayshift.toml").open("a") as file:
-        file.write('\n[live]\npoll = "20ms"\ncommit = "1ms"\nbatch_rows = 1\n')
-    for day in range(DAYS, DAYS + 4):
+    labels = project.labels.version
+    set_live(project, commit="1us")
+    for day in range(DAYS, DAYS + 1):
         shop.write_day(day)
-    with running(shop.root, "--until-caught-up") as process:
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
+    go(project, Feed(feed_of(shop, range(DAYS, DAYS + 1))))
     again = shop.open()
     loads = again.lake.last_load - last
-    assert loads > COMPACT_EVERY
-    assert len(files(again)) < before + loads - COMPACT_EVERY // 2
+    assert loads > 10
+    assert len(files(again)) < before + loads - 5
+    assert again.labels.version == labels
     assert_frame_equal(served(again), recomputed(again), check_exact=True)
 
 

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from dayshift.diagnostics import DayshiftError
+from dayshift.lake.compaction import Extent
 from dayshift.lifecycle.deliver import DeliveryReport, deliver
 from dayshift.lifecycle.labels import decide_labels
-from dayshift.runtimes.live.keeping import SMALL
 from dayshift.runtimes.live.turns import POOL
 from dayshift.runtimes.past import delivered_so_far
 from dayshift.runtimes.project import project_at
@@ -41,8 +41,13 @@ NICE = 10
 """Its niceness: about a tenth of what the run gets of a processor that both want."""
 THREADS_SHARE = 4
 """It takes one processor of so many, and at least one."""
+MANY = Extent(rows=4_000_000, files=60, below=100_000)
+"""Files of labels are merged once there are so many small ones."""
 _SAID = 300
-_BEGIN = "from dayshift.runtimes.live.beside import main; main()"
+_BEGIN = (
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "  # the run's matter, also where all of a group are asked to end
+    "from dayshift.runtimes.live.beside import main; main()"
+)
 
 
 @dataclass(frozen=True)
@@ -139,8 +144,7 @@ class Beside:
 
     def _begin(self, said: IO[bytes]) -> subprocess.Popen[bytes] | None:
         threads = max(1, (os.cpu_count() or 1) // THREADS_SHARE)
-        path = os.pathsep.join(entry or "." for entry in sys.path)
-        environment = {**os.environ, "PYTHONPATH": path, POOL: str(threads)}
+        environment = {**os.environ, POOL: str(threads)}
         with self._guard:
             if self._ended:
                 return None
@@ -200,12 +204,12 @@ def do(order: Order) -> Outcome:
     try:
         project = project_at(order.root, order.settings)
         if project.pipeline_fingerprint != order.fingerprint:
-            return Outcome(problem="the pipeline's file was changed since the run began; the next run takes it")
+            return Outcome(problem="the pipeline's file was changed since the run began: start it anew, or undo that")
         if project.pipeline.label is not None:
             decided = decide_labels(project, order.now, order.upto_load)
             labels, done = decided.written, decided.known_until is None or decided.known_until <= order.now
             if labels:
-                project.labels.merge(SMALL)
+                project.labels.merge(MANY)
         if project.settings.destinations:
             delivered = delivered if order.delivered is not None else delivered_so_far(project)
             delivered |= {report.destination: report for report in deliver(project, delivered)}

@@ -18,10 +18,10 @@ from dayshift.lifecycle import settle
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
-COMPACT_EVERY = 50
-"""So many loads make so many small files of each table; then they are merged."""
-SMALL = Extent(rows=2_000_000, files=10)
-"""Nothing may keep the next loads waiting for long, so files of loads that are large anyhow are left to `dayshift compact`."""
+COMPACT_LOADS, COMPACT_ROWS = 500, 2_000_000
+"""So many loads make so many small files of each table, and so many rows of small loads take a second or two: then they are merged."""
+SMALL = Extent(rows=2 * COMPACT_ROWS, files=2, below=100_000)
+"""Nothing may keep the next loads waiting for long, so what is large enough to read is left to `dayshift compact`."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Keeper:
         begin: Callable[[], None] = lambda: None,
     ) -> None:
         self._project, self._journal, self._now, self._settled, self._begin = project, journal, now, settled, begin
+        self._loads = self._rows = 0
         self.kept = Kept(last_load=project.lake.last_load)
 
     def __call__(self, works: Sequence[Ended]) -> None:
@@ -88,5 +89,17 @@ class Keeper:
             kept.checkpoint_s, kept.checkpoint_bytes = time.perf_counter() - begun, len(state)
             kept.checkpoint_load = work.load
         self._journal.forget(work.load)
-        if work.entries and kept.loads % COMPACT_EVERY == 0:
+        if work.entries:
+            self._merge(sum(frame.height for entry in work.entries for frame in entry.frames.values()))
+
+    def _merge(self, rows: int) -> None:
+        """Merges the files of small loads, once there are enough of them; those of labels are not ours (beside.py).
+
+        Args:
+            rows: of the load that was written, in all tables.
+        """
+        self._loads += 1
+        self._rows += rows if rows < (SMALL.below or 0) else 0
+        if self._loads >= COMPACT_LOADS or self._rows >= COMPACT_ROWS:
+            self._loads = self._rows = 0
             self._project.lake.compact(SMALL, ("features", "predictions"))
