@@ -17,12 +17,13 @@ import pytest
 
 from dayshift.connectors import open_source
 from dayshift.connectors.http import app, inbox, protocol, tap
+from dayshift.connectors.http.app import EventsApp
 from dayshift.connectors.http.protocol import GuardedProtocol
 from dayshift.connectors.http.tap import HttpTap
 from dayshift.definition import Pipeline, Source
 from dayshift.definition.settings import IngestSettings, LiveSettings, Settings
 from dayshift.diagnostics import DefinitionError, NotReady
-from tests.connectors.http.serving import JSON, NOW_US, Service, in_background, served, waited
+from tests.connectors.http.serving import JSON, NOW_US, Service, in_background, judged, served, waited
 from tests.laws.tree import ROOT
 
 
@@ -65,6 +66,47 @@ def test_what_does_not_fit_is_declined_whole_and_comes_again(monkeypatch: pytest
         assert service.post([{"id": "c" * 1_000}]).status == 200
         assert service.post([{"id": "d" * 5_000}]).status == 429
         assert service.tap.state()["bytes"] == 0
+
+
+def test_a_run_that_is_held_up_declines_what_it_has_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """503 with Retry-After, and nothing of it is taken later; it is not ready until somebody comes to take again."""
+    monkeypatch.setattr(EventsApp, "held_seconds", 0.3)
+    with served() as service:
+        service.runtime.taking.clear()
+        reply = service.post({"id": "a"})
+        assert (reply.status, reply.headers["retry-after"], reply.headers.get("connection")) == (503, "5", None)
+        assert reply.body["error"] == "the run is held up: nothing of this request was taken within 0.3 seconds"
+        assert (service.tap.state()["buffered"], service.tap.state()["bytes"]) == (0, 0)
+        ready = service.ask("GET", "/readyz")
+        assert (ready.status, ready.body["error"].partition(":")[0]) == (503, "the run is held up")
+        assert service.ask("GET", "/livez").status == 200
+        service.runtime.taking.set()
+        waited(lambda: service.ask("GET", "/readyz").status == 200)
+        assert service.post({"id": "a"}).body["loaded"] == 1
+        assert [one.chunk.read for batch in service.runtime.batches for one in batch.arrived] == [1]
+
+
+def test_what_was_taken_is_answered_when_it_is_kept_however_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as if it were not taken, a part of it included; the load balancer learns meanwhile that nothing gets on."""
+    monkeypatch.setattr(EventsApp, "held_seconds", 0.2)
+    with served() as service:
+        service.runtime.keeping.clear()
+        with in_background(lambda: service.post({"id": "whole"})) as whole:
+            waited(lambda: service.tap.state()["unkept"] == 1)
+            service.runtime.taking.clear()
+            with in_background(lambda: service.post([{"id": "half"}, {"id": "other"}])) as half:
+                waited(lambda: service.tap.state()["buffered"] == 2)
+                batch = service.tap.take(1)
+                assert batch is not None
+                waited(lambda: service.ask("GET", "/readyz").status == 503)
+                time.sleep(0.3)
+                assert (whole, half) == ([], [])
+                service.runtime.keeping.set()
+                waited(lambda: bool(whole))
+                service.tap.keep(batch, [judged(one) for one in batch.arrived])
+                service.runtime.taking.set()
+        assert [whole[0].status, half[0].status, half[0].body["loaded"]] == [200, 200, 2]
+        assert service.ask("GET", "/readyz").status == 200
 
 
 def test_an_answer_comes_only_when_the_rows_are_kept() -> None:

@@ -61,6 +61,12 @@ def stopping() -> Declined:
     return Declined(503, said, "send it again when /readyz says 200", ((b"retry-after", b"5"),), close=True)
 
 
+def held_up(said: str) -> Declined:
+    """The run does not get on, as something behind it cannot be reached."""
+    hint = "send it again when /readyz says 200; `dayshift status` says what the run waits for"
+    return Declined(503, f"the run is held up: {said}", hint, ((b"retry-after", b"5"),))
+
+
 def unknown_end() -> Declined:
     """The run ended between taking and storing."""
     said = "the run stopped before the events were on the disk"
@@ -68,4 +74,4 @@ def unknown_end() -> Declined:
     return Declined(503, said, hint, ((b"retry-after", b"5"),), close=True)
 
 
-__all__ = ["Answer", "Declined", "full", "stopping", "unknown_end"]
+__all__ = ["Answer", "Declined", "full", "held_up", "stopping", "unknown_end"]

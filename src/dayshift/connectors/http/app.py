@@ -1,6 +1,7 @@
 """The ASGI application: `POST /events/SOURCE`, `GET /livez`, `GET /readyz`. It can be mounted into any server.
 
-An answer to a POST is sent only when its rows are on the disk. Whatever is wrong is told in one shape, and nothing of a
+An answer to a POST is sent only when its rows are on the disk. A run that is held up, by an output that cannot be reached,
+takes nothing: what waits for it in vain is withdrawn and declined, and what it has taken is answered once it is stored. Whatever is wrong is told in one shape, and nothing of a
 request that is declined was taken.
 """
 
@@ -10,12 +11,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from dayshift.connectors.http.answers import Answer, Declined, stopping
+from dayshift.connectors.http.answers import Answer, Declined, held_up, stopping
 from dayshift.connectors.http.body import LARGEST, check_encoding, check_type, inflated, records, too_large
 from dayshift.connectors.http.inbox import RECORD_BYTES, Inbox, Posted
 from dayshift.diagnostics import nearest, shorten
 
 BODY_SECONDS = 30.0
+HELD_SECONDS = 5.0
 _ELSEWHERE = 128 << 10  # a body larger than this is parsed on another thread, so that small requests do not wait for it
 _LONGEST_NAME = 200
 _log = logging.getLogger("dayshift.http")
@@ -37,6 +39,8 @@ class EventsApp:
         body_seconds: how long a body may take to come.
     """
 
+    held_seconds = HELD_SECONDS
+
     def __init__(
         self,
         inbox: Inbox,
@@ -51,6 +55,7 @@ class EventsApp:
         self._token = None if token is None else token.encode()
         self._clock_us, self._arrived, self._body_seconds = clock_us, arrived, body_seconds
         self._receiving: set[asyncio.Task[Any]] = set()
+        self._waiting: dict[Posted, float] = {}  # who has no answer yet, and since when, the oldest first
         self.stopping = False
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -80,6 +85,8 @@ class EventsApp:
             _check_method(method, "GET", "HEAD")
             if path == "/readyz" and self.stopping:
                 raise stopping()
+            if path == "/readyz" and self._held_up:
+                raise held_up(f"a request has waited for more than {self.held_seconds:g} seconds")
             return Answer(200, {"status": "ok"})
         if not path.startswith("/events/"):
             raise Declined(404, f"there is no {path!r}", "POST /events/SOURCE, GET /livez, GET /readyz")
@@ -110,10 +117,30 @@ class EventsApp:
             self._inbox.release(reserved)
             raise
         self._arrived()
-        outcome = await posted.waiter
+        return await self._told(posted, asyncio.get_running_loop().time())
+
+    async def _told(self, posted: Posted, since: float) -> Answer:
+        """What became of a request.
+
+        Raises:
+            Declined: 503, it was not taken in time and is withdrawn, or the run ends.
+        """
+        self._waiting[posted] = since
+        try:
+            done, _ = await asyncio.wait((posted.waiter,), timeout=self.held_seconds)
+            if not done and self._inbox.withdraw(posted):
+                raise held_up(f"nothing of this request was taken within {self.held_seconds:g} seconds")
+            outcome = await posted.waiter
+        finally:
+            del self._waiting[posted]
         if isinstance(outcome, Declined):
             raise outcome
         return outcome
+
+    @property
+    def _held_up(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._inbox.passed_by or now - next(iter(self._waiting.values()), now) > self.held_seconds
 
     async def _texts(self, body: bytes, *, packed: bool, lines: bool) -> Sequence[bytes]:
         if len(body) <= _ELSEWHERE and not packed:

@@ -86,7 +86,7 @@ class Inbox:
         self._next = dict.fromkeys(self._queues, 1)
         self._newest = dict.fromkeys(self._queues, 0)
         self._most, self._bytes, self._records = most_bytes, 0, 0
-        self._stopped = False
+        self._stopped = self._passed_by = False
 
     def reserve(self, size: int, instead_of: int = 0) -> None:
         """Room for so many bytes, in place of those that were reserved before.
@@ -124,6 +124,7 @@ class Inbox:
         """Parts of requests with `most` records in all; every source has its share."""
         taken: dict[str, list[Part]] = {}
         with self._lock:
+            self._passed_by = False
             share = max(most // max(len(self._queues), 1), 1)
             for source in self._queues:
                 self._take(source, share, taken)
@@ -131,6 +132,18 @@ class Inbox:
             for source in self._queues:
                 left -= self._take(source, left, taken)
         return taken
+
+    def withdraw(self, posted: Posted) -> bool:
+        """Takes a request back; False when a part of it was taken, or it no longer waits."""
+        with self._lock:
+            queue = self._queues[posted.source]
+            if (posted, 0) not in queue:
+                return False
+            queue.remove((posted, 0))
+            self._records -= len(posted.texts)
+            self._bytes -= posted.cost
+            self._passed_by = True
+        return True
 
     def stop(self) -> tuple[list[Posted], list[Posted]]:
         """From now on nothing is taken; the requests of which nothing was taken, and those of which a part was."""
@@ -146,6 +159,11 @@ class Inbox:
     def records(self) -> int:
         """How many records wait."""
         return self._records
+
+    @property
+    def passed_by(self) -> bool:
+        """Whether a request was withdrawn since somebody last came to take."""
+        return self._passed_by
 
     @property
     def bytes(self) -> int:
