@@ -12,6 +12,9 @@ from dayshift.lifecycle.score import Scorer
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
+_NEVER = "no champion yet: run `dayshift train`"
+_GONE = "no champion in the registry, though the lake holds predictions: was the registry moved?"
+
 
 class Models:
     """Asks the registry now and then, on a thread of its own; a model that cannot serve is told, and the one before stays."""
@@ -54,7 +57,7 @@ class Models:
         name = self._project.pipeline.name
         version = self._project.registry.alias(name, CHAMPION)
         if version is None:
-            self.note = "no champion yet: run `dayshift train`"
+            self.note = _GONE if self._project.predictions.exists else _NEVER
             return
         if self.scorer is None or self.scorer.version != str(version):
             made = Scorer(self._project.pipeline, self._project.registry.load(name, version))
