@@ -117,3 +117,10 @@ def test_an_absent_setting_is_named_itself_with_an_example(tmp_path: Path) -> No
         ("setting 'destinations.wh.table' is missing", 'table = "predictions"'),
     ]
     assert found[2].facts == ("allowed: integer",)
+
+
+@pytest.mark.parametrize("listen", ["localhost", "localhost:http", "::1:80", "a:70000", "127.0.0.1:99999", ""])
+def test_where_to_listen_is_host_and_port(tmp_path: Path, listen: str) -> None:
+    """It is told whether or not a source comes by HTTP."""
+    found = problems(tmp_path, f'[live]\nlisten = "{listen}"\n')
+    assert (lines(found), found[0].hint) == ([("DS341", 2)], 'listen = "127.0.0.1:8080"')

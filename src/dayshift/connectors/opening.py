@@ -87,7 +87,7 @@ def open_taps(pipeline: Pipeline, settings: Settings, root: Path, clock_us: Call
         clock_us: the time now, microseconds since 1970.
 
     Raises:
-        DefinitionError: DS365, a source has no section; DS308, DS312, DS333, DS341, a section that cannot be.
+        DefinitionError: DS365, a source has no section; DS308, DS312, DS333, a section that cannot be.
         NotReady: DS310, an extra is not installed; DS113, DS313, an environment variable is not set.
     """
     given = {source.name: section_of(source, settings.sources) for source in pipeline.sources}

@@ -58,10 +58,18 @@ def _timezone(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    if texts.address_parts(text) is None:
+        said = f"'{text}' is no host and port; a port is 1 to 65,535, or 0 for any free one"
+        _refuse("DS341", said, 'listen = "127.0.0.1:8080"')
+    return text
+
+
 Length = Annotated[str, AfterValidator(_length)]
 SomeLength = Annotated[str, AfterValidator(_some_length)]
 Cron = Annotated[str, AfterValidator(_cron)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
+HostAndPort = Annotated[str, AfterValidator(_address)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -267,7 +275,7 @@ class OutputSettings(_Section):
 class LiveSettings(_Section):
     """`[live]`: how `dayshift live` keeps the pipeline up. Nothing here can change an answer."""
 
-    listen: str = "127.0.0.1:8080"
+    listen: HostAndPort = "127.0.0.1:8080"
     """Host and port on which events of sources with `http = true` are taken."""
     token: str | None = Field(default=None, repr=False)
     """What a sender must show (`Authorization: Bearer ...`); `env:NAME` reads it from the environment."""

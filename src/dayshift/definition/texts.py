@@ -1,4 +1,4 @@
-"""What is wrong with a text of the settings that has a grammar: a cron expression, a time zone, a length of time."""
+"""What is wrong with a text of the settings that has a grammar: a cron expression, a time zone, a length of time, an address."""
 
 import datetime as dt
 
@@ -71,3 +71,18 @@ def duration_fault(text: str) -> str | None:
     except DefinitionError as error:
         return error.problems[0].message
     return None
+
+
+def address_parts(text: str) -> tuple[str, int] | None:
+    """Host and port of `host:port`, or None when it is none; an IPv6 address stands in brackets.
+
+    >>> address_parts("127.0.0.1:8080"), address_parts("[::1]:0"), address_parts(":8080")
+    (('127.0.0.1', 8080), ('::1', 0), ('', 8080))
+    >>> address_parts("localhost"), address_parts("::1:80"), address_parts("127.0.0.1:99999")
+    (None, None, None)
+    """
+    host, colon, port = text.strip().rpartition(":")
+    plain = host.removeprefix("[").removesuffix("]")
+    if not colon or not (port.isascii() and port.isdecimal()) or int(port) > 65_535 or (":" in plain and plain == host):
+        return None
+    return plain, int(port)

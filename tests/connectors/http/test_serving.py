@@ -22,7 +22,7 @@ from dayshift.connectors.http.protocol import GuardedProtocol
 from dayshift.connectors.http.tap import HttpTap
 from dayshift.definition import Pipeline, Source
 from dayshift.definition.settings import IngestSettings, LiveSettings, Settings
-from dayshift.diagnostics import DefinitionError, NotReady
+from dayshift.diagnostics import NotReady
 from tests.connectors.http.serving import JSON, NOW_US, Service, in_background, judged, served, waited
 from tests.laws.tree import ROOT
 
@@ -197,14 +197,6 @@ def test_a_port_that_is_taken_is_told_with_its_number() -> None:
         problem = caught.value.problems[0]
         assert (problem.code, f"port {port} is taken" in problem.message) == ("DS340", True)
         assert service.post({"id": "a"}).status == 200
-
-
-@pytest.mark.parametrize("listen", ["localhost", "localhost:http", "::1:80", "a:70000", ""])
-def test_an_address_that_is_none_is_told_at_once(listen: str) -> None:
-    """Before anything is opened."""
-    with pytest.raises(DefinitionError) as caught:
-        HttpTap(["payments"], {}, LiveSettings(listen=listen), lambda: NOW_US)
-    assert caught.value.problems[0].code == "DS341"
 
 
 def _said(service: Service, *parts: bytes, pause: float = 0.0) -> bytes:

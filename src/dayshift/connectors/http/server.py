@@ -8,30 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from dayshift.connectors.http.app import EventsApp
-from dayshift.diagnostics import DefinitionError, NotReady
+from dayshift.diagnostics import NotReady
 
 _CLOSE_SECONDS = 1.0
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Host and port.
-
-    >>> parse_address("127.0.0.1:8080"), parse_address("[::1]:0"), parse_address(":8080")
-    (('127.0.0.1', 8080), ('::1', 0), ('', 8080))
-
-    Raises:
-        DefinitionError: DS341, it is no host and port.
-    """
-    host, colon, port = text.strip().rpartition(":")
-    plain = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isdecimal() or int(port) > 65_535 or (":" in plain and plain == host):
-        raise DefinitionError(
-            "DS341",
-            f"listen = '{text}' in [live] is no host and port",
-            facts=("a port is 1 to 65,535, or 0 for any free one; an IPv6 address stands in brackets",),
-            hint='[live]\nlisten = "127.0.0.1:8080"',
-        )
-    return plain, int(port)
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -133,4 +112,4 @@ class Server:
         await self._server.serve(sockets=[self._socket])
 
 
-__all__ = ["Server", "bound", "parse_address"]
+__all__ = ["Server", "bound"]

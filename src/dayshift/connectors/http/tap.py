@@ -23,9 +23,10 @@ from dayshift.connectors.http.inbox import Inbox, Part, Posted
 from dayshift.connectors.http.outcomes import Share, settle
 from dayshift.connectors.http.protocol import GuardedProtocol
 from dayshift.connectors.http.reading import Run, read
-from dayshift.connectors.http.server import Server, parse_address
+from dayshift.connectors.http.server import Server
 from dayshift.connectors.live import Arrived, Batch, Known, Outcome
 from dayshift.definition.settings import LiveSettings, secret
+from dayshift.definition.texts import address_parts
 from dayshift.diagnostics import NotReady
 from dayshift.semantics.instants import EPOCH
 
@@ -42,7 +43,6 @@ class HttpTap:
         clock_us: the time now, microseconds since 1970: when a request is complete, its rows are known.
 
     Raises:
-        DefinitionError: DS341, `listen` is no host and port.
         NotReady: DS310, the extra `http` is not installed; DS113, the token's environment variable is not set, or the
             token is empty.
     """
@@ -52,7 +52,9 @@ class HttpTap:
     ) -> None:
         self.sources = tuple(sorted(sources))
         self._clock_us = clock_us
-        self._address = parse_address(live.listen)
+        address = address_parts(live.listen)
+        assert address is not None, "the settings have looked at it"
+        self._address = address
         token = None if live.token is None else _token(live.token)
         self._inbox = Inbox(self.sources)
         self._app = EventsApp(self._inbox, self.sources, others, token, clock_us, self._arrival)

@@ -78,6 +78,7 @@ RULES: tuple[Rule, ...] = (
     future.twin_columns,
     operation.sources_are_given,
     operation.columns_exist,
+    operation.nothing_to_send,
     operation.nothing_to_train,
     durations.history,
 )

@@ -57,6 +57,20 @@ def columns_exist(parts: Parts) -> Iterator[Problem]:
             )
 
 
+def nothing_to_send(parts: Parts) -> Iterator[Problem]:
+    """An output of predictions needs a model."""
+    if parts.settings is None or parts.pipeline.model is not None:
+        return
+    for name, output in parts.settings.live.outputs.items():
+        if output.content == "predictions":
+            yield fault(
+                "DS129",
+                f"[live.outputs.{name}] sends predictions, but pipeline '{parts.pipeline.name}' has no model",
+                parts.settings.place("live", "outputs", name),
+                hint='content = "features"',
+            )
+
+
 def nothing_to_train(parts: Parts) -> Iterator[Problem]:
     """A schedule for training, or a table of predictions, needs a model."""
     if parts.settings is None or parts.pipeline.model is not None:
