@@ -56,7 +56,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (["backfill", "monday", "tuesday"], 2, "error[DS122]: FROM is 'monday', which is neither a day nor a time"),
         (["explain", "DS000"], 2, "error[DS123]: no message has the code 'DS000'"),
         (["run", "--now", "noon"], 2, "error[DS122]: --now is 'noon', which is neither a day nor a time"),
-        (["promote", "x"], 2, "error[DS121]: dayshift promote: invalid value for 'version': "),
+        (["promote", "x"], 2, "error[DS121]: dayshift promote: invalid value for 'version'"),
     ],
 )
 def test_a_wrong_question_is_told_on_stderr(
@@ -68,6 +68,15 @@ def test_a_wrong_question_is_told_on_stderr(
     assert told.err.splitlines()[0].startswith(first_line)
     assert "Traceback" not in told.err
     assert told.out == ""
+
+
+def test_a_value_that_is_no_number_is_told_in_our_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is allowed is a fact of its own, as for a setting."""
+    assert asked("promote", "x") == 2
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "error[DS121]: dayshift promote: invalid value for 'version'",
+        "   = allowed: integer",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,13 @@ chunk_rows = "many"
         ("DS111", 2), ("DS112", 6), ("DS111", 7), ("DS112", 10), ("DS112", 11),
     ]  # fmt: skip
     hints = {problem.hint for problem in found if problem.hint}
-    assert hints == {"write 'lake' in place of 'lakes'", 'write "evolve"', "write 'format' in place of 'formt'"}
+    assert hints == {
+        "write 'lake' in place of 'lakes'",
+        'write "evolve"',
+        "write 'format' in place of 'formt'",
+        "max_quarantine = 0.01",
+        "chunk_rows = 250000",
+    }
 
 
 def test_the_rendered_message_of_an_unknown_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,3 +130,23 @@ def test_where_to_listen_is_host_and_port(tmp_path: Path, listen: str) -> None:
     """It is told whether or not a source comes by HTTP."""
     found = problems(tmp_path, f'[live]\nlisten = "{listen}"\n')
     assert (lines(found), found[0].hint) == ([("DS341", 2)], 'listen = "127.0.0.1:8080"')
+
+
+def test_a_value_of_the_wrong_type_is_told_with_one_of_the_right_type(tmp_path: Path) -> None:
+    """The one that counts when it is left out; a table is called so, and its header is the hint."""
+    found = problems(
+        tmp_path, "train = 3\n[live]\ncommit = 10\n[live.outputs]\nx = 1\n[registry]\nallow_pickle = 'so'\n"
+    )
+    assert {(problem.message, problem.facts, problem.hint) for problem in found} == {
+        ("setting 'train' cannot be 3", ("allowed: table",), "[train]"),
+        ("setting 'registry.allow_pickle' cannot be 'so'", ("allowed: boolean",), "allow_pickle = false"),
+        ("setting 'live.commit' cannot be 10", ("allowed: string",), 'commit = "10s"'),
+        ("setting 'live.outputs.x' cannot be 1", ("allowed: table",), "[live.outputs.x]"),
+    }
+
+
+def test_at_most_eight_names_are_listed(tmp_path: Path) -> None:
+    """Of what is allowed in place of an unknown setting."""
+    found = problems(tmp_path, '[sources.a]\nfiles = "x"\nzzz = 1\n')
+    assert found[0].facts[0].count(",") == 7
+    assert found[0].facts[0].endswith(" more")

@@ -49,7 +49,7 @@ def test_a_whole_declaration_is_read(tmp_path: Path) -> None:
         ("[advise]\nsmallest_gain = 0.01\nsmallest_gain_share = 0.02\n", "DS831", 1, "remove one of them"),
         ('[advise]\nlabel_delays = ["24h", "1d"]\n', "DS832", 1, 'label_delays = ["1d", "3d"]'),
         ("[advise]\nlabel_delays = []\n", "DS832", 1, 'label_delays = ["1d", "3d"]'),
-        ("[advise]\nalarm_budget = 0\n", "DS112", 2, None),
+        ("[advise]\nalarm_budget = 0\n", "DS112", 2, "alarm_budget = 1.0"),
         ("[advise]\nhorison = '1d'\n", "DS111", 2, "write 'horizon' in place of 'horison'"),
         ('[team]\npython = "yess"\n', "DS112", 2, 'write "yes"'),
         ("[team]\nml_traking = 'no'\n", "DS111", 2, "write 'ml_tracking' in place of 'ml_traking'"),

@@ -117,8 +117,13 @@ def _usage(error: Exception, arguments: Sequence[str], parsed: object) -> UsageE
     if not arguments or not said:
         return UsageError("DS121", "a command is missing", hint="dayshift --help")
     first, _, rest = said.partition("\n")
-    message = f"{path}: {first[:1].lower()}{first[1:].rstrip('.')}"
     facts = tuple(line.strip() for line in rest.splitlines() if line.strip())
+    first, should, kind = first.partition(": Input should be ")
+    if should:
+        from dayshift.definition.settings_file import allowed
+
+        facts = (allowed(kind.removeprefix("a valid ")), *facts)
+    message = f"{path}: {first[:1].lower()}{first[1:].rstrip('.')}"
     commands = getattr(getattr(context, "command", parsed), "commands", None) or {}
     near = nearest(next((word for word in arguments if word not in path and not word.startswith("-")), ""), commands)
     return UsageError("DS121", message, facts=facts, hint=f"{path} {near}" if near else f"{path} --help")

@@ -1,5 +1,6 @@
 """Reading dayshift.toml: all its faults at once, each with its line."""
 
+import json
 import re
 import shlex
 import tomllib
@@ -74,7 +75,7 @@ def _problems(error: ValidationError, lines: Mapping[Path_, int], file: Path) ->
             yield _unknown(path, Place(str(file), line_of(path, lines)))
             continue
         path = path if fault["type"] == "missing" else _known(path, lines)
-        seen.setdefault(path, []).append(_allowed(fault["msg"]))
+        seen.setdefault(path, []).append(allowed(fault["msg"]))
         if len(seen[path]) == 1:
             yield _wrong(path, fault, Place(str(file), line_of(path, lines)))
 
@@ -95,7 +96,7 @@ def _unknown(path: Path_, place: Place) -> Problem:
         "DS111",
         f"setting '{name}' is unknown in {where}",
         place,
-        (f"allowed: {shorten(allowed, 16)}",),
+        (f"allowed: {shorten(allowed)}",),
         f"write '{near}' in place of '{name}'" if near else f"remove '{name}'",
     )
 
@@ -108,8 +109,18 @@ def _wrong(path: Path_, fault: Any, place: Place) -> Problem:
     if fault["type"] == "missing":
         return Problem("DS112", f"setting '{name}' is missing", place, hint=_EXAMPLES.get(path[-1]))
     near = nearest(str(given), re.findall(r"'([^']*)'", fault["msg"])) if fault["type"] == "literal_error" else None
-    hint = f'write "{near}"' if near else None
-    return Problem("DS112", f"setting '{name}' cannot be {_show(given)}", place, (_allowed(fault["msg"]),), hint)
+    hint = f'write "{near}"' if near else _example(path, fault["type"])
+    return Problem("DS112", f"setting '{name}' cannot be {_show(given)}", place, (allowed(fault["msg"]),), hint)
+
+
+def _example(path: Path_, kind: str) -> str | None:
+    """The setting as it is when it is left out: a value of the right type; of a table, its header."""
+    if kind in ("dict_type", "model_type"):
+        return f"[{'.'.join(path)}]" if path else None
+    model = _model(path[:-1])
+    field = model.model_fields.get(path[-1]) if model and path else None
+    default = field.default if field else None
+    return f"{path[-1]} = {json.dumps(default)}" if isinstance(default, str | int | float) else None
 
 
 def _show(value: Any) -> str:
@@ -117,13 +128,27 @@ def _show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _allowed(message: str) -> str:
+def allowed(message: str) -> str:
+    """What a value may be, from what pydantic says.
+
+    >>> allowed("Input should be a valid integer, unable to parse string as an integer")
+    'allowed: integer'
+    >>> allowed("Input should be a valid dictionary or instance of TrainSettings")
+    'allowed: table'
+    """
     said = re.sub(r"^(Input|Value) should be (a valid )?", "", message)
-    return "allowed: " + re.sub(r", unable to parse .*", "", said)
+    said = re.sub(r"\bdictionary( or instance of \w+)?", "table", said)
+    return "allowed: " + re.sub(r", (unable to|got a) .*", "", said)
 
 
 def _names(section: Path_) -> list[str]:
     """The settings that a section may hold."""
+    model = _model(section)
+    return sorted(model.model_fields) if model else []
+
+
+def _model(section: Path_) -> type[BaseModel] | None:
+    """What a section is read into; None when it is none of ours."""
     model: Any = Settings
     for part in section:
         if isinstance(model, type) and issubclass(model, BaseModel):
@@ -131,7 +156,7 @@ def _names(section: Path_) -> list[str]:
             model = field.annotation if field else None
         else:
             model = (get_args(model) or (None, None))[-1]
-    return sorted(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    return model if isinstance(model, type) and issubclass(model, BaseModel) else None
 
 
 def line_of(path: Path_, lines: Mapping[Path_, int]) -> int:

@@ -240,6 +240,13 @@ def test_a_setting_that_librdkafka_does_not_know_is_told_with_the_nearest_one(ka
     assert "s3cret" not in str(problem) + repr(problem)
 
 
+def test_a_setting_that_is_like_none_is_told_to_be_removed(kafka: Cluster, topic: str) -> None:
+    """Where no name is near, the hint is an edit all the same."""
+    with pytest.raises(DefinitionError) as caught:
+        reader(kafka, topic, kafka={"zzz": "1"}).plan([], None)
+    assert caught.value.problems[0].hint == 'remove "zzz" from [sources.payments.kafka]'
+
+
 def test_a_login_passes_through_and_a_wrong_one_is_refused_at_once(
     kafka: Cluster, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ _COMMON = (
     "ssl.endpoint.identification.algorithm", "enable.ssl.certificate.verification", "client.id", "group.id", "client.rack",
     "isolation.level", "socket.timeout.ms", "fetch.max.bytes", "fetch.min.bytes", "fetch.wait.max.ms",
     "max.partition.fetch.bytes", "message.max.bytes", "queued.max.messages.kbytes", "compression.type", "linger.ms",
+    "transaction.timeout.ms", "delivery.timeout.ms", "batch.size", "session.timeout.ms", "reconnect.backoff.max.ms",
 )  # fmt: skip
 _OWN = {
     "log_level": 0,  # what matters is told in our words
@@ -244,6 +245,12 @@ def load_library() -> Any:
     return confluent_kafka
 
 
+def _repair(address: Address, unknown: str, near: str | None) -> str:
+    return (
+        f'{address.settings_section}\n"{near}" = ...' if near else f'remove "{unknown}" from {address.settings_section}'
+    )
+
+
 def _made(address: Address, make: Callable[[dict[str, Any]], Any], given: dict[str, Any]) -> Any:
     from confluent_kafka import KafkaException
 
@@ -257,5 +264,5 @@ def _made(address: Address, make: Callable[[dict[str, Any]], Any], given: dict[s
             "DS333",
             f"Kafka's settings of {address.whom} cannot be used: {address.clean(said)}",
             facts=("the settings are librdkafka's",),
-            hint=f'{address.settings_section}\n"{near}" = ...' if near and address.section else None,
+            hint=_repair(address, unknown[1], near) if unknown and address.section else None,
         ) from None
