@@ -16,7 +16,7 @@ FIT := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in $(CANDIDATES); do if "$$p" -c "$(FIT)" >/dev/null 2>&1; then command -v "$$p"; break; fi; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast check format types bench docs serve-docs services setup clean
+.PHONY: help demo test test-fast check format types bench docs serve-docs services broker setup clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -60,6 +60,9 @@ serve-docs: $(VENV)/.dev  ## show the documentation at http://127.0.0.1:8000 whi
 
 services:  ## which real services and data the tests can use here
 	@$(or $(wildcard $(RUN)),$(PYTHON),python3) -m tests.services
+
+broker: $(VENV)/.dev  ## an Apache Kafka broker on a free port, until Ctrl-C: make broker TOPICS="a b"
+	@exec $(RUN) -m tests.brokers $(TOPICS)
 
 setup: $(VENV)/.dev  ## the virtual environment with everything for development
 

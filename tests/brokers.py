@@ -11,11 +11,13 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -311,3 +313,29 @@ def _format(jars: Path, brokers: list[Broker]) -> None:
         properties = broker.folder / "storage" / "meta.properties"
         text = re.sub(r"node\.id=\d+", f"node.id={broker.node}", properties.read_text())
         properties.write_text(re.sub(r"directory\.id=\S+", f"directory.id={'A' * 20}{broker.node}g", text))
+
+
+def main(topics: Sequence[str]) -> int:
+    """One broker with such topics until Ctrl-C, for whoever has none; 3 when it cannot be started here."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # either way its files are removed
+    print("starting Apache Kafka; the first time Maven fetches it, which takes a while", file=sys.stderr)
+    try:
+        with kafka() as cluster:
+            made = ", ".join(cluster.topic(name) for name in topics) or 'none (make broker TOPICS="payments scores")'
+            print(f"Kafka listens at {cluster.address}; topics: {made}")
+            print("in dayshift.toml, in [sources.NAME] or [live.outputs.NAME]:")
+            print(f'\nbrokers = "{cluster.address}"\n', flush=True)
+            print("Ctrl-C stops it and removes its files", file=sys.stderr)
+            while cluster.brokers[0].running:
+                time.sleep(0.2)
+            print(f"the broker ended:\n{cluster.brokers[0].said()}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 0
+    except (NoKafka, RuntimeError) as error:
+        print(error, file=sys.stderr)
+    return 3
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -180,6 +180,7 @@ def main() -> None:
     print(
         f"large real data: {'yes, ' + str(folder) if folder.exists() else 'no: set DAYSHIFT_SHARED_DATA to its folder'}"
     )
+    print("a broker of your own, until Ctrl-C: make broker")
     print("DAYSHIFT_REQUIRE_SERVICES=1 makes an absent service a failure; without it its tests are skipped")
 
 

@@ -1,10 +1,15 @@
 """The throw-away services are real."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests import services
+from tests import brokers, services
+from tests.laws.tree import ROOT
 from tests.services import Cluster, Database
 
 
@@ -87,3 +92,30 @@ def test_every_service_is_named_with_its_remedy(
     assert all(
         name in told for name in ("PostgreSQL", "Apache Kafka", "large real data", "DAYSHIFT_REQUIRE_SERVICES=1")
     )
+
+
+def test_a_broker_that_cannot_be_had_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make broker` without Java: exit code 3, and what to install."""
+    monkeypatch.setattr("tests.brokers.shutil.which", lambda name: None)
+    monkeypatch.setattr("tests.brokers.signal.signal", lambda *given: None)
+    assert brokers.main([]) == 3
+    told = capsys.readouterr()
+    assert (told.out, "Java is not installed: apt-get install" in told.err) == ("", True)
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_broker_of_ones_own_lives_until_it_is_interrupted(kafka: Cluster, tmp_path: Path) -> None:
+    """`make broker` says what to put into dayshift.toml; after Ctrl-C nothing is left."""
+    del kafka  # it says whether Kafka can be started here
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "tests.brokers", "payments"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as broker:
+        assert broker.stdout is not None
+        lines = [broker.stdout.readline() for _ in range(4)]
+        assert (lines[0].endswith("; topics: payments\n"), lines[3].startswith('brokers = "127.0.0.1:')) == (True, True)
+        broker.send_signal(signal.SIGINT)
+        assert broker.wait(30) == 0
+    assert list(tmp_path.glob("dayshift-kafka-*")) == []
