@@ -338,7 +338,7 @@ def test_a_load_that_does_not_add_up_is_told(shop_copy: Altered, monkeypatch: py
     report = verify(project, sample=0)
     assert not report.equal
     assert len(report.balance.faults) == 6
-    assert any("load 2, source 'orders'" in fault and "events are there" in fault for fault in report.balance.faults)
+    assert any("load 2, source 'orders'" in fault and "and the lake has" in fault for fault in report.balance.faults)
     assert any("load 3, source 'returns'" in fault and "rows read" in fault for fault in report.balance.faults)
     with pytest.raises(Refused, match="DS781"):
         refuse(report)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from dayshift.adviser.evidence import Finding, Gain
 from dayshift.definition.duration import MICROSECONDS
+from dayshift.diagnostics import counted
 from dayshift.semantics.instants import EPOCH
 
 DAY_US = MICROSECONDS["d"]
@@ -34,15 +35,6 @@ def gain(found: Gain | None, metric: str = "") -> str:
         return "not measured"
     unit = f" {metric}" if metric else ""
     return f"{number(found.mean)}{unit} [{number(found.low)}, {number(found.high)}] in {counted(found.weeks, 'week')}"
-
-
-def counted(count: int, thing: str) -> str:
-    """How many of a thing.
-
-    >>> counted(1, "week"), counted(1200, "row")
-    ('1 week', '1,200 rows')
-    """
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def flip(finding: Finding) -> str:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dayshift.adviser.interval import DAY_US, WEEK_US
-from dayshift.adviser.say import counted
 from dayshift.adviser.verdict import FEWEST_WEEKS, RECOMMENDED_WEEKS
+from dayshift.diagnostics import counted
 
 if TYPE_CHECKING:
     from dayshift.adviser.history import History

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dayshift.cli.tables import Table, facts, show, table
+from dayshift.diagnostics import counted
 
 _SOURCE = ("read", "loaded", "quarantined", "duplicates", "out_of_order")
 
@@ -28,7 +29,7 @@ def live_tables(found: Mapping[str, Any]) -> list[Table | str]:
                 if found["unscored"]
                 else None,
                 "a micro-batch": f"{batch['p50']:,.1f} ms at the median, {batch['p99']:,.1f} ms at the 99th percentile; "
-                f"{found['micro_batch_rows']['p50']:,.0f} events at the median",
+                f"{counted(round(found['micro_batch_rows']['p50']), 'event')} at the median",
                 "not in the lake yet": found["waiting_rows"],
                 "last load": lake["last_load"] or None,
                 "last saved state": f"load {lake['checkpoint_load']}, {lake['checkpoint_bytes'] / 1e6:,.1f} MB in "

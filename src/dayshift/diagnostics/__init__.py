@@ -8,6 +8,7 @@ DayshiftError
 └── Bug               ours                                                             exit 70
 """
 
+from dayshift.diagnostics.counting import counted, numbered
 from dayshift.diagnostics.errors import (
     Bug,
     DayshiftError,
@@ -29,7 +30,9 @@ __all__ = [
     "Problem",
     "Refused",
     "UsageError",
+    "counted",
     "nearest",
+    "numbered",
     "render",
     "shorten",
     "to_json",

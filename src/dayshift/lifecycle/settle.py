@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from dayshift.diagnostics import NotReady
+from dayshift.diagnostics import NotReady, counted, numbered
 from dayshift.lake import LoadRecord, Origin
 from dayshift.lake.journal import Entry, Journal
 from dayshift.lake.lake import LIVE
@@ -46,12 +46,10 @@ class Settled:
         """What a person should know of it."""
         found = []
         if self.loads:
-            told = f"load {self.loads[0]}" if len(self.loads) == 1 else f"loads {self.loads[0]} to {self.loads[-1]}"
-            found.append(
-                f"{told} of a live run stood in its journal and {'is' if len(self.loads) == 1 else 'are'} in the lake now"
-            )
+            told, be = numbered(self.loads[0], self.loads[-1]), "is" if len(self.loads) == 1 else "are"
+            found.append(f"{told} of a live run stood in its journal and {be} in the lake now")
         return found + [
-            f"the last {count:,} bytes of the journal of load {load} were not whole: a record that nobody was told of, or that the "
+            f"the end of the journal of load {load}, {counted(count, 'byte')}, was not whole: a record that nobody was told of, or that the "
             f"disk has lost since; the file is kept beside, as '{load:012d}.journal.torn'"
             for load, count in self.torn.items()
         ]

@@ -100,7 +100,7 @@ def _judged_again(folder: Path, text: str) -> Advice:
 
 
 def _plan(project: Project, seconds: float | None) -> dict[str, object]:
-    from dayshift.adviser.say import counted
+    from dayshift.diagnostics import counted
 
     loads = project.lake.last_load
     first = "load the sources into the lake, as `dayshift run` does; " if not loads else ""

@@ -11,7 +11,7 @@ from dayshift.cli.many import taking
 from dayshift.cli.options import HERE, Folder, Json, Now, now_or, time_of
 from dayshift.cli.progress import progress
 from dayshift.cli.tables import Table, emit, facts, table, talk
-from dayshift.diagnostics import NotReady, Refused, UsageError, render
+from dayshift.diagnostics import NotReady, Refused, UsageError, numbered, render
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.verify import VerifyReport
@@ -95,8 +95,8 @@ def _tables(report: "VerifyReport") -> Iterator[Table | str]:
 
     whole = report.balance
     yield (
-        f"{report.pipeline}: loads {report.first_load} to {report.last_load} "
-        f"{'are what the log says' if report.equal else 'are not what the log says'}"
+        f"{report.pipeline}: {numbered(report.first_load, report.last_load)} "
+        f"{'is' if report.first_load == report.last_load else 'are'}{'' if report.equal else ' not'} what the log says"
     )
     compared = {"questions": (report.questions, report.lost + report.doubled + report.unasked)}
     compared["values of features"] = (report.values, report.differing)

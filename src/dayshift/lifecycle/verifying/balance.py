@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from dayshift.diagnostics import counted
 from dayshift.engines.contract import LOAD, POSITION
 from dayshift.lifecycle.verifying.report import Balance
 
@@ -36,7 +37,7 @@ def balance(project: Project, loads: tuple[int, int]) -> Balance:
 def _unbalanced(rows: pl.DataFrame) -> Iterator[str]:
     for row in rows.filter(pl.col("read") != pl.sum_horizontal(_PARTS)).iter_rows(named=True):
         parts = ", ".join(f"{row[name]:,} {name}" for name in _PARTS)
-        yield f"load {row['load']}, source '{row['source']}': {row['read']:,} rows read, but {parts}"
+        yield f"load {row['load']}, source '{row['source']}': {counted(row['read'], 'row')} read, but {parts}"
 
 
 def _held(project: Project, rows: pl.DataFrame) -> Iterator[str]:
@@ -46,25 +47,25 @@ def _held(project: Project, rows: pl.DataFrame) -> Iterator[str]:
     joined = told.join(held, on=["load", "source"], how="full", coalesce=True).sort("load", "source")
     for load, source, quarantined, count in joined.rows():
         if (quarantined or 0) != (count or 0):
-            yield f"load {load}, source '{source}': {quarantined or 0:,} rows quarantined, {count or 0:,} are held"
+            yield f"load {load}, source '{source}': {counted(quarantined or 0, 'row')} quarantined, {count or 0:,} held"
 
 
 def _events(project: Project, source: str, rows: pl.DataFrame, loads: tuple[int, int]) -> Iterator[str]:
     """Each load has the events that it tells of; where old ones were deleted, no more than these."""
     events = project.lake.events(source).filter(pl.col(LOAD).is_between(*loads))
-    counted = events.group_by(pl.col(LOAD).alias("load")).agg(
+    placed = events.group_by(pl.col(LOAD).alias("load")).agg(
         pl.len().alias("there"), pl.col(POSITION).null_count().alias("unplaced")
     )
     whole = project.lake.complete_from_us(source) is None
     joined = rows.select("load", "loaded").join(
-        counted.collect(engine="streaming"), on="load", how="full", coalesce=True
+        placed.collect(engine="streaming"), on="load", how="full", coalesce=True
     )
     for load, loaded, there, unplaced in joined.sort("load").rows():
         wrong = (there or 0) != (loaded or 0) if whole else (there or 0) > (loaded or 0)
         if wrong:
-            yield f"load {load}, source '{source}': {loaded or 0:,} rows loaded, {there or 0:,} events are there"
+            yield f"load {load}, source '{source}': {counted(loaded or 0, 'row')} loaded, and the lake has {counted(there or 0, 'event')}"
         if unplaced:
-            yield f"load {load}, source '{source}': {unplaced:,} events have no place in the log's order"
+            yield f"load {load}, source '{source}': {counted(unplaced, 'event')} without a place in the log's order"
     yield from _twice(project, source, events)
 
 
@@ -80,4 +81,4 @@ def _twice(project: Project, source: str, events: pl.LazyFrame) -> Iterator[str]
         mine = events if parts == 1 else events.filter(one.hash(0) % parts == part)
         distinct += int(mine.select(one.n_unique()).collect(engine="streaming").item())
     if count != distinct:
-        yield f"source '{source}': {count - distinct:,} events have a key that another event has"
+        yield f"source '{source}': {counted(count - distinct, 'event')} with a key that another event has"

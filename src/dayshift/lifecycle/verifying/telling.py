@@ -16,6 +16,15 @@ _ROWS = {
     "doubled prediction": "another prediction for the question",
     "unasked prediction": "a prediction for a question that the log does not ask:",
 }
+_ROWS_SAID = (
+    "questions without their row, or rows there again, or of no question",
+    "question without its row, or row there again, or of no question",
+)
+_PREDICTIONS_SAID = (
+    "predictions absent, there again, or of no question",
+    "prediction absent, there again, or of no question",
+)
+_BY = "from the reference interpreter"
 
 
 def refuse(report: VerifyReport) -> None:
@@ -27,14 +36,23 @@ def refuse(report: VerifyReport) -> None:
     if report.equal:
         return
     first = report.differences[0] if report.differences else None
+    features, predictions, sampled = report.values, report.predictions, report.sampled_values
     facts = [
-        f"{count:,} {what}"
-        for what, count in (
-            (f"of {report.values:,} values of features differ", report.differing),
-            ("questions without their row, or rows there again, or of no question", _rows(report)),
-            (f"of {report.predictions:,} predictions differ", report.predictions_differing),
-            ("predictions absent, there again, or of no question", _predictions(report)),
-            (f"of {report.sampled_values:,} values differ from the reference interpreter", report.sampled_differing),
+        f"{count:,} {what if count != 1 else of_one}"
+        for count, what, of_one in (
+            (
+                report.differing,
+                f"of {features:,} values of features differ",
+                f"of {features:,} values of features differs",
+            ),
+            (_rows(report), *_ROWS_SAID),
+            (
+                report.predictions_differing,
+                f"of {predictions:,} predictions differ",
+                f"of {predictions:,} predictions differs",
+            ),
+            (_predictions(report), *_PREDICTIONS_SAID),
+            (report.sampled_differing, f"of {sampled:,} values differ {_BY}", f"of {sampled:,} values differs {_BY}"),
         )
         if count
     ]

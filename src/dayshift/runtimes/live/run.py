@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dayshift.connectors.live import Tap
 from dayshift.connectors.outputs import open_sinks
 from dayshift.definition.duration import parse_duration
-from dayshift.diagnostics import DayshiftError, to_json
+from dayshift.diagnostics import DayshiftError, counted, to_json
 from dayshift.lake.journal import Journal
 from dayshift.lake.lake import LIVE
 from dayshift.runtimes import wiring
@@ -229,8 +229,8 @@ class _Live:
         size, model = self._session.size, self._models.scorer
         serves = f"model {model.version}" if model else f"no model ({self._models.note})"
         told(
-            f"live since load {self.loop.turn.load - 1}: {len(self._project.pipeline.sources)} sources, {serves}, "
-            f"{size['keys']:,} keys in {size['bytes'] / 1e6:,.1f} MB"
+            f"live since load {self.loop.turn.load - 1}: {counted(len(self._project.pipeline.sources), 'source')}, {serves}, "
+            f"{counted(size['keys'], 'key')} in {size['bytes'] / 1e6:,.1f} MB"
         )
         for tap in self._taps:
             address = getattr(tap, "address", None)
@@ -336,7 +336,7 @@ class _Live:
         late = [f"output '{one.name}' could not be reached at the end; the next run sends what it lacks"
                 for one in self._outputs if one.ended]  # fmt: skip
         if seen.unscored:
-            late.append(f"{seen.unscored:,} questions have no prediction: {seen.why_unscored}")
+            late.append(f"{counted(seen.unscored, 'question')} without a prediction: {seen.why_unscored}")
         report = LiveReport(
             pipeline=self._project.pipeline.name,
             began=began,
