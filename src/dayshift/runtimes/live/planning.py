@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dayshift.connectors.files.half import is_of_files
+from dayshift.connectors.kafka import offsets
+from dayshift.diagnostics import counted, numbered
 from dayshift.lifecycle.settle import journal_of
 from dayshift.runtimes.live import starting
 from dayshift.runtimes.report import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dayshift.connectors.live import Known
     from dayshift.definition.settings import SourceSettings
     from dayshift.lifecycle.project import Project
@@ -69,15 +74,15 @@ def of_live(project: Project) -> LivePlan:
         known = starting.known_of(project)
     settings = project.settings
     return LivePlan(
-        settles=f"loads {', '.join(map(str, loads))} of the journal" if loads else "nothing: the journal is empty",
-        answers_first=f"the questions of loads {done + 1} to {last}" if done < last else "none: all are answered",
+        settles=f"{numbered(loads[0], loads[-1])} of the journal" if loads else "nothing: the journal is empty",
+        answers_first=f"the questions of {numbered(done + 1, last)}" if done < last else "none: all are answered",
         scores_with=f"version {version}" if version else "no model: there is no champion",
         state=f"behind load {held[0]} of {last}" if held else "made from the whole log",
         sources=tuple(
             SourcePlan(
                 source.name,
                 _origin(settings.sources[source.name]),
-                "with what is sent" if settings.sources[source.name].http else _start(known[source.name]),
+                begins(settings.sources[source.name], known[source.name]),
             )
             for source in project.pipeline.sources
             if source.name in settings.sources
@@ -97,7 +102,37 @@ def _origin(settings: SourceSettings) -> str:
     return f"{name} {', '.join(value) if isinstance(value, list) else value}"
 
 
-def _start(known: Known) -> str:
-    if known.cursor:
-        return f"behind {known.cursor}"
-    return f"behind {len(known.manifest):,} files" if known.manifest else "at the beginning"
+def begins(settings: SourceSettings, known: Known) -> str:
+    """Where in a source the run begins; what an origin of another kind left behind counts for nothing.
+
+    >>> from dayshift.connectors.live import Known
+    >>> from dayshift.definition.settings import SourceSettings
+    >>> topic = SourceSettings(topic="pay", brokers="localhost:9092")
+    >>> begins(topic, Known(cursor='{"pay": {"id": "a", "next": [5, 3, 0]}}')), begins(topic, Known(cursor="2024-05-01"))
+    ('behind 8 messages in 3 partitions', 'from its beginning')
+    """
+    if settings.http:
+        return "with what is sent"
+    if settings.topic:
+        return _in_topics([settings.topic] if isinstance(settings.topic, str) else settings.topic, known)
+    if settings.files:
+        files = sum(
+            bool(origin.sha256) for origin in known.manifest
+        )  # partitions and tables have no content of their own
+        return f"behind {counted(files, 'file')}" if files else "from the beginning"
+    cursor = known.cursor
+    if not settings.cursor or cursor is None or cursor.startswith("{") or is_of_files(cursor):
+        return "from its beginning"
+    return f"behind {settings.cursor} {cursor}"
+
+
+def _in_topics(topics: Sequence[str], known: Known) -> str:
+    """Offsets are what is counted, so a compacted topic has fewer messages."""
+    read = offsets.parse(known.cursor)
+    places = [read[topic].next for topic in sorted(set(topics)) if topic in read and any(read[topic].next)]
+    new = sorted({topic for topic in topics if topic not in read or not any(read[topic].next)})
+    if not places:
+        return "from its beginning"
+    behind = sum(map(sum, places))
+    text = f"behind {counted(behind, 'message')} in {counted(sum(map(len, places)), 'partition')}"
+    return f"{text}; {', '.join(new)} from the beginning" if new else text
