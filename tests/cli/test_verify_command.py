@@ -97,6 +97,8 @@ def test_other_days_and_loads_do_not_see_it(folder: Path, capsys: pytest.Capture
         (["--loads", "first"], "DS780"),
         (["--loads", "1:9"], "DS780"),
         (["--loads", "2:1"], "DS780"),
+        (["--since", "2030-01-01"], "DS780"),
+        (["--until", "2020-01-01"], "DS780"),
         (["--since", "soon"], "DS122"),
         (["--since", "2025-02-02", "--until", "2025-02-01"], "DS730"),
     ],
@@ -109,6 +111,18 @@ def test_what_cannot_be_asked_is_exit_code_2(
     assert run(["verify", "-C", str(folder), *arguments]) == 2
     assert f"error[{code}]" in capsys.readouterr().err
     assert not open_project(folder).lake.ledger.read(verb="verify").height
+
+
+def test_a_range_that_is_not_there_says_what_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Until when questions were asked, which loads there are; that the first comes before the last only where it does not."""
+    last = open_project(folder).features.scan().select(pl.col("as_of").max()).collect().item()
+    said = {}
+    for given in (("--since", "2030-01-01"), ("--loads", "99:100"), ("--loads", "2:1")):
+        assert run(["verify", "-C", str(folder), *given]) == 2
+        said[given[1]] = capsys.readouterr().err
+    assert f"to {last:%Y-%m-%d %H:%M:%S} UTC" in said["2030-01-01"]
+    assert all("loads whose questions were answered: 1" in each for each in said.values())
+    assert [each for each, text in said.items() if "the first comes before the last" in text] == ["2:1"]
 
 
 def test_a_damaged_lake_is_exit_code_3(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,7 +144,7 @@ def test_it_runs_beside_a_writer(folder: Path) -> None:
         command = [sys.executable, "-m", "dayshift", "verify", "-C", str(folder), "--sample", "5"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "are what the log says" in done.stdout
+    assert "load 1 is what the log says" in done.stdout
     assert lake.ledger.read(verb="verify").height == 1
 
 
@@ -150,7 +164,7 @@ def test_a_lake_that_cannot_be_written_is_verified_without_a_record(
     assert report["equal"] is not differs
     assert run(["verify", "-C", str(folder), "--sample", "0"]) == int(differs)
     told = capsys.readouterr()
-    assert "are not what the log says" in told.out if differs else "are what the log says" in told.out
+    assert ("is not what the log says" if differs else "is what the log says") in told.out
     assert "note: the ledger has no record of this: DS405" in told.err
     assert not open_project(folder).lake.ledger.read(verb="verify").height
 

@@ -30,7 +30,7 @@ from dayshift.lifecycle.verifying.predictions import Models, steady
 from dayshift.lifecycle.verifying.report import Balance, Difference, FirstEvent, VerifyReport
 from dayshift.lifecycle.verifying.sample import Sampled, check, draw
 from dayshift.lifecycle.verifying.telling import refuse, said
-from dayshift.lifecycle.verifying.view import Between, View, look
+from dayshift.lifecycle.verifying.view import Between, View, look, nothing_there
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
@@ -59,7 +59,7 @@ def verify(
 
     Raises:
         NotReady: DS710, nothing was served yet; DS403, the lake is damaged.
-        UsageError: DS780, there are no such loads.
+        UsageError: DS780, there are no such loads, or no question and no row in what is asked for.
     """
     begun = time.monotonic()
     with project.lake.reading():
@@ -72,6 +72,8 @@ def verify(
         differences = _explained(view, [*found.firsts.values(), *sampled.firsts.values()])
         whole = balance(project, view.loads)
         report = _report(view, found, sampled, differences, whole)
+        if report.equal and not _looked_at(report):
+            raise nothing_there(view)
     return replace(report, seconds=round(time.monotonic() - begun, 3))
 
 
@@ -119,6 +121,12 @@ def _report(
         differences=differences,
         seconds=0.0,
     )
+
+
+def _looked_at(report: VerifyReport) -> int:
+    """How much there was; times choose questions only, so the rows that loads read count where none are given."""
+    rows = 0 if (report.since or report.until) else report.balance.read
+    return report.questions + report.rows + report.hindsight + report.unanswerable + report.predictions + rows
 
 
 def _left_out(view: View) -> tuple[int, int]:

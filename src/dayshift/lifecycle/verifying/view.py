@@ -147,7 +147,7 @@ def look(project: Project, loads: tuple[int, int] | None, between: Between) -> V
         raise UsageError(
             "DS780",
             f"loads {first}:{last} cannot be verified",
-            facts=(f"loads whose questions were answered: 1 to {done}", "the first comes before the last"),
+            facts=(_answered(done), *(("the first comes before the last",) if first > last else ())),
             hint=f"dayshift verify --loads 1:{done}",
         )
     floor_us, missing = _floor(project)
@@ -162,6 +162,23 @@ def look(project: Project, loads: tuple[int, int] | None, between: Between) -> V
         scored=project.predictions.last_number(PREDICTIONS),
         predictions_version=project.predictions.version,
     )
+
+
+def nothing_there(view: View) -> UsageError:
+    """What is said of a range without any question: to compare nothing proves nothing."""
+    ends = view.everything().select(pl.col(AS_OF).min().alias("first"), pl.col(AS_OF).max().alias("last"))
+    first, last = ends.collect(engine="streaming").row(0)
+    asked = f"questions were asked from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC" if last else None
+    return UsageError(
+        "DS780",
+        "there is nothing to verify: no question was asked in this range",
+        facts=(asked or "no question was asked yet", _answered(view.log.last_load)),
+        hint=f"dayshift verify --since {last:%Y-%m-%d}" if last else "dayshift run",
+    )
+
+
+def _answered(done: int) -> str:
+    return f"loads whose questions were answered: {done if done == 1 else f'1 to {done}'}"
 
 
 def _floor(project: Project) -> tuple[int | None, tuple[str, ...]]:
