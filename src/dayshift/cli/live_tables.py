@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dayshift.cli.tables import Table, facts, show, table
 from dayshift.diagnostics import counted
 
 _SOURCE = ("read", "loaded", "quarantined", "duplicates", "out_of_order")
+SHOWN = 8
+_NOTHING_AT_ZERO = ("buffered", "bytes", "unkept", "went_on_without")
+_NAMED = {
+    "buffered": "read, not taken yet",
+    "bytes": "bytes of these",
+    "elsewhere": "read by others",
+    "unkept": "taken, not in the journal yet",
+    "waiting_s": "waiting, s",
+    "went_on_without": "slow partitions not waited for",
+}
+"""What a tap's own words mean; the others say it themselves."""
 
 
 def live_tables(found: Mapping[str, Any]) -> list[Table | str]:
@@ -83,22 +94,47 @@ def _sources(sources: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def _places(title: str, places: Mapping[str, Mapping[str, Any]]) -> list[Table]:
-    """What taps and outputs say of themselves: names and values, whatever they are."""
+    """What taps and outputs say of themselves: names and values, whatever they are; of partitions one row a topic."""
     rows = [
-        (name, key.replace("_", " "), _text(value))
+        (name, _NAMED.get(key, key.replace("_", " ")), _text(value))
         for name, state in places.items()
-        for key, value in state.items()
-        if value not in (None, {}, [], "")
+        for key, value in {**state, **_topics(state), "partitions": None}.items()
+        if value not in (None, {}, [], "") and not (key in _NOTHING_AT_ZERO and not value)
     ]
     return [table(title, ("", "", ""), rows)] if rows else []
 
 
+def _topics(state: Mapping[str, Any]) -> dict[str, str]:
+    """The partitions of a tap by their source and topic, together.
+
+    >>> _topics({"partitions": {f"pay t/{n}": {"lag": n, "mine": n > 0} for n in range(3)}})
+    {'topic t of pay': '3 partitions, lag 3, 1 of them elsewhere'}
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for name, one in (state.get("partitions") or {}).items():
+        source, _, place = name.partition(" ")
+        found.setdefault(f"topic {place.rpartition('/')[0]} of {source}", []).append(one)
+    return {topic: _together(parts) for topic, parts in found.items()}
+
+
+def _together(parts: Sequence[Mapping[str, Any]]) -> str:
+    lags = [one["lag"] for one in parts if one.get("lag") is not None]
+    elsewhere = sum(not one.get("mine", True) for one in parts)
+    said = [counted(len(parts), "partition"), f"lag {sum(lags):,}" if lags else "lag not known yet"]
+    return ", ".join([*said, *([f"{elsewhere:,} of them elsewhere"] if elsewhere else [])])
+
+
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_text(one)}" for name, one in value.items())
+        return _cut([f"{name} {_text(one)}" for name, one in value.items()])
     if isinstance(value, list):
-        return ", ".join(map(_text, value))
+        return _cut([_text(one) for one in value])
     return show(value)
+
+
+def _cut(texts: Sequence[str]) -> str:
+    more = len(texts) - SHOWN
+    return ", ".join(texts[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _watermark(us: int | None) -> dt.datetime | None:
