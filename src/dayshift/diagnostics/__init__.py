@@ -8,7 +8,7 @@ DayshiftError
 └── Bug               ours                                                             exit 70
 """
 
-from dayshift.diagnostics.counting import counted, numbered
+from dayshift.diagnostics.counting import counted, named, numbered
 from dayshift.diagnostics.errors import (
     Bug,
     DayshiftError,
@@ -31,6 +31,7 @@ __all__ = [
     "Refused",
     "UsageError",
     "counted",
+    "named",
     "nearest",
     "numbered",
     "render",

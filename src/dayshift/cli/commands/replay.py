@@ -9,7 +9,7 @@ from dayshift.cli.many import taking
 from dayshift.cli.options import HERE, Folder, Json, Now, Plan, now_or, time_of
 from dayshift.cli.progress import progress
 from dayshift.cli.tables import emit, facts, show
-from dayshift.diagnostics import UsageError
+from dayshift.diagnostics import UsageError, named
 
 if TYPE_CHECKING:
     from dayshift.runtimes.replaying import Wish
@@ -93,7 +93,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _named(values: dict[str, Any]) -> dict[str, Any]:
-    """Names for people; what is by source as a text."""
+    """Names for people; what is by source as a text, and the topics that would be made by their names."""
+    if values.get("made"):
+        values = {**values, "made": named(values["made"], "topic")}
     return {
         name.replace("_", " "): ", ".join(f"{one} {show(inner)}" for one, inner in value.items())
         if isinstance(value, dict)
