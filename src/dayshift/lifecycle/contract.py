@@ -188,14 +188,20 @@ class Contract:
                 "DS356",
                 name,
                 ~it.is_between(-limit + 1, limit - 1),
-                "a whole number below 2**53; an identifier is a str",
+                f"a whole number {_between(limit, 1)}; an identifier is a str",
             )
         scale = 1 if name in self.unmeasured else scale_of(column, self.bits.get(name))
         far = (it * float(scale)).round(0, mode="half_to_even").abs() >= limit
-        shown = (
-            f"finite, and below 2**53 / {scale}" if column.type == "float" else f"finite, and below {limit} / {scale}"
-        )
+        shown = f"finite, and {_between(limit, scale)}{self._declared(name, column)}"
         return Rule("DS356", name, it.is_nan() | it.is_infinite() | far, shown)
+
+    def _declared(self, name: str, column: Column) -> str:
+        """Where the bounds of a column's numbers come from."""
+        if column.type == "decimal":
+            return f" (it has digits={column.digits or 0})"
+        if column.bits is not None:
+            return f" (it has bits={column.bits})"
+        return "" if name in self.unmeasured else f" (bits={self.bits[name]} were measured at its first load)"
 
     def _own(self, column: Column, value: Any) -> Any:
         """A bound or an allowed value in the column's own type."""
@@ -269,6 +275,16 @@ class Contract:
         ):
             return f"; this local time never happened in {self.timezone}"
         return ""
+
+
+def _between(limit: int, scale: int) -> str:
+    """The numbers whose magnitude stays below `limit / scale`.
+
+    >>> _between(2**53, 1), _between(2**51, 100)
+    ('between -9,007,199,254,740,992 and 9,007,199,254,740,992', 'between -22,517,998,136,852.48 and 22,517,998,136,852.48')
+    """
+    most = f"{limit // scale:,}" if limit % scale == 0 else f"{limit / scale:,}"
+    return f"between -{most} and {most}"
 
 
 def _on_grid(values: pl.Series, scale: int) -> pl.Series:
