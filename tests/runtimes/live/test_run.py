@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import random
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic
@@ -56,7 +57,9 @@ def set_live(project: Project, **changes: Any) -> None:
     object.__setattr__(project, "settings", project.settings.model_copy(update={"live": settings}))
 
 
-def go(project: Project, feed: Feed, *shelves: Shelf, until: bool = True) -> Any:
+def go(
+    project: Project, feed: Feed, *shelves: Shelf, until: bool = True, told: Callable[[str], None] = lambda text: None
+) -> Any:
     """One live run over a feed, as fast as it can unless the project says otherwise."""
     if "pace" not in project.settings.live.model_fields_set:
         set_live(project, pace="0s")
@@ -68,7 +71,8 @@ def go(project: Project, feed: Feed, *shelves: Shelf, until: bool = True) -> Any
     def now() -> dt.datetime:
         return start + dt.timedelta(milliseconds=next(clock))
 
-    return live.run(project, now, live.Stop(), until_caught_up=until, given=live.Given((feed,), outputs))
+    given = live.Given((feed,), outputs)
+    return live.run(project, now, live.Stop(), until_caught_up=until, told=told, given=given)
 
 
 def served(project: Project) -> pl.DataFrame:
@@ -314,7 +318,7 @@ def test_an_idle_run_saves_the_state_behind_its_last_load(later: tuple[Project, 
 def test_a_model_is_exchanged_while_running(
     later: tuple[Project, list[Record]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A champion that is promoted during the run serves from then on; no event is dropped, each row names its model."""
+    """A champion that is promoted during the run serves from then on, and that is told; no event is dropped."""
     project, records = later
     from dayshift.lifecycle.promote import promote
 
@@ -333,7 +337,10 @@ def test_a_model_is_exchanged_while_running(
 
     settings = project.settings.model_copy(update={"live": project.settings.live.model_copy(update={"models": "20ms"})})
     object.__setattr__(project, "settings", settings)
-    go(project, Feed(records, sizes=sizes))
+    told: list[str] = []
+    go(project, Feed(records, sizes=sizes), told=told.append)
+    (swap,) = [one for one in told if "serves from load" in one]
+    assert swap.startswith(f"model {versions[-1]} serves from load ")
     since = FIRST + dt.timedelta(days=DAYS)
     used = project.predictions.scan().filter(pl.col("as_of") >= since).sort("_load", "_position").collect()
     assert used["model_version"].unique(maintain_order=True).to_list() == [str(versions[0]), str(versions[-1])]

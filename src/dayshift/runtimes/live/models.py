@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dayshift.diagnostics import DayshiftError
@@ -26,6 +27,8 @@ class Models:
         self.scorer: Scorer | None = None
         self.note: str | None = None
         self.swaps = 0
+        self.told: Callable[[str], None] = lambda version: None
+        """Called with the version of each model that serves from now on; whoever sets it late has missed the first."""
 
     def begin(self) -> None:
         """Loads the champion, and looks for others from now on.
@@ -63,4 +66,5 @@ class Models:
             made = Scorer(self._project.pipeline, self._project.registry.load(name, version))
             self.swaps += self.scorer is not None
             self.scorer = made
+            self.told(made.version)
         self.note = None

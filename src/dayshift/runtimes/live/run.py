@@ -219,6 +219,7 @@ class _Live:
             put=self._output_work.put, upkeep=self._ask_upkeep, check=self._check, now=self._now, rhythm=self._rhythm,
         )  # fmt: skip
         self.loop = Loop(parts, project.lake.last_load + 1)
+        self._models.told = lambda version: told(f"model {version} serves from load {self.loop.turn.load}")
         self._stop.taking = True
         known = starting.known_of(project)
         for tap in self._taps:
