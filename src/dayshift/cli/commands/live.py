@@ -52,6 +52,7 @@ def _stop_on_signals(stop: Stop) -> None:
     def asked(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the signature of signals
         stop.ask("stopped")
         if not stop.taking:
+            print("stopped before it took any event", file=sys.stderr)
             raise SystemExit(0)  # it was still making itself ready: that can be left at any instant
         signal.signal(signal.SIGINT, signal.default_int_handler)
         print("stopping: what was taken is being written", file=sys.stderr)
