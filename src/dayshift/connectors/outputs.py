@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dayshift.connectors.live import Sink
+from dayshift.connectors.retry import retry_of
 from dayshift.definition.settings import Settings
 
 
@@ -10,7 +11,7 @@ def open_sinks(settings: Settings, pipeline: str, keys: Sequence[str]) -> dict[s
     """The sink of each section `[live.outputs.NAME]`, by name; none of them is connected yet.
 
     Args:
-        settings: the sections.
+        settings: the sections; by `[ingest]` an absent broker is asked again when a sink opens.
         pipeline: the pipeline's name; with the output's it says whose mark is whose.
         keys: the columns that identify a question, which become a message's key.
 
@@ -21,4 +22,5 @@ def open_sinks(settings: Settings, pipeline: str, keys: Sequence[str]) -> dict[s
         return {}
     from dayshift.connectors.kafka.sink import KafkaSink
 
-    return {name: KafkaSink(pipeline, name, output, keys) for name, output in settings.live.outputs.items()}
+    retry = retry_of(settings.ingest)
+    return {name: KafkaSink(pipeline, name, output, keys, retry) for name, output in settings.live.outputs.items()}

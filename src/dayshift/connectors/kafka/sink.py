@@ -21,7 +21,6 @@ from dayshift.definition.settings import OutputSettings, secret
 
 PIECE_ROWS = 50_000
 _LOAD, _POSITION = "_load", "_position"
-_RETRY = Retry()
 
 
 class KafkaSink:
@@ -38,9 +37,7 @@ class KafkaSink:
         NotReady: DS113, an environment variable is not set; DS310, confluent-kafka is not installed.
     """
 
-    def __init__(
-        self, pipeline: str, name: str, settings: OutputSettings, keys: Sequence[str], retry: Retry = _RETRY
-    ) -> None:
+    def __init__(self, pipeline: str, name: str, settings: OutputSettings, keys: Sequence[str], retry: Retry) -> None:
         load_library()
         self._name, self._topic, self._keys, self._retry = name, settings.topic, tuple(keys), retry
         self._id = f"dayshift-{pipeline}-{name}"
