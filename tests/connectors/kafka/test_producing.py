@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from dayshift.connectors.kafka import transactions
-from dayshift.connectors.kafka.client import Address
+from dayshift.connectors.kafka.client import Address, Reports, sentence_of
 from dayshift.connectors.kafka.marks import Note
 from dayshift.connectors.kafka.transactions import Transactions
 from dayshift.connectors.live import Mark
@@ -60,3 +61,28 @@ def test_a_full_queue_is_a_failure_of_kafka(output: Transactions, room: int) -> 
     with pytest.raises(KafkaException) as caught:
         output._produce(Client(room), [(b"a", None), (b"b", None), (b"c", None)], Note(Mark(1, 7), "me"))
     assert caught.value.args[0].code() == KafkaError._QUEUE_FULL
+
+
+def test_what_librdkafka_says_is_told_as_a_sentence() -> None:
+    """Neither a code nor the name of a class; another error tells its own text."""
+    error = KafkaError(KafkaError._TIMED_OUT, "Failed to get committed offsets: Local: Timed out")
+    for one in (error, KafkaException(error)):
+        assert sentence_of(one) == "Failed to get committed offsets: Local: Timed out"
+    assert sentence_of(KafkaException(KafkaError(KafkaError._TIMED_OUT))) == "Local: Timed out"
+    assert sentence_of(ValueError("no number")) == "no number"
+
+
+@pytest.mark.parametrize(
+    ("topics", "said"),
+    [
+        ({"topic": None}, "Kafka at '127.0.0.1:1' does not answer output 'scores': Local: Timed out"),
+        ({}, "topic 'topic' of output 'scores' is not in Kafka at '127.0.0.1:1' any more"),
+    ],
+)
+def test_a_topic_that_is_gone_is_not_a_broker_that_is_silent(output: Transactions, topics: Any, said: str) -> None:
+    """What it waits for is told as what it is."""
+    client = SimpleNamespace(list_topics=lambda timeout: SimpleNamespace(topics=topics))
+    output._link = SimpleNamespace(client=client, reports=Reports())  # type: ignore[assignment]
+    output._waits(KafkaException(KafkaError(KafkaError._TIMED_OUT)))
+    assert output.waits_for == said
+    assert output.waits_since is not None

@@ -124,7 +124,7 @@ class Reports:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             self.all_down = True
             return
-        self.last = error.str() or error.name()
+        self.last = sentence_of(error)
         if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError.SASL_AUTHENTICATION_FAILED):
             self.denied = self.last
 
@@ -198,7 +198,7 @@ class Link:
         """The error in our words."""
         clean = self.address.clean
         if self.is_transient(error):
-            said = clean(self.reports.last or str(error))
+            said = clean(self.reports.last or sentence_of(error))
             return NotReady(
                 "DS330",
                 f"Kafka at '{self.address.shown}' of {self.address.whom} cannot be reached",
@@ -212,9 +212,15 @@ class Link:
         return NotReady(
             "DS334",
             f"Kafka at '{self.address.shown}' refuses {self.address.whom}",
-            facts=(clean(self.reports.denied or str(error)), self.address.outcome),
+            facts=(clean(self.reports.denied or sentence_of(error)), self.address.outcome),
             hint=f"look at {where} in dayshift.toml",
         )
+
+
+def sentence_of(error: Any) -> str:
+    """What an error of librdkafka says, as a sentence; of any other error its text."""
+    found = error.args[0] if isinstance(error, Exception) and error.args else error
+    return str(found.str() or found.name()) if hasattr(found, "str") else str(error)
 
 
 def consumer_of(address: Address) -> Link:
@@ -257,7 +263,7 @@ def _made(address: Address, make: Callable[[dict[str, Any]], Any], given: dict[s
     try:
         return make(given)
     except (KafkaException, ValueError, TypeError) as error:
-        said = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+        said = sentence_of(error)
         unknown = re.search(r'No such configuration property: "([^"]*)"', said)
         near = nearest(unknown[1], _COMMON) if unknown else None
         raise DefinitionError(

@@ -39,7 +39,7 @@ class KafkaSink:
 
     def __init__(self, pipeline: str, name: str, settings: OutputSettings, keys: Sequence[str], retry: Retry) -> None:
         load_library()
-        self._name, self._topic, self._keys, self._retry = name, settings.topic, tuple(keys), retry
+        self._topic, self._keys, self._retry = settings.topic, tuple(keys), retry
         self._id = f"dayshift-{pipeline}-{name}"
         self._address = _address(name, settings)
         self._transactions: Transactions | None = None
@@ -85,8 +85,7 @@ class KafkaSink:
         found |= {"transactions": self._sent, "rows": self._rows}
         since = None if self._transactions is None else self._transactions.waits_since
         if since is not None and self._transactions is not None:
-            said = self._transactions.waits_for
-            found["waiting"] = [f"Kafka at '{self._address.shown}' does not answer output '{self._name}': {said}"]
+            found["waiting"] = [self._transactions.waits_for]
             found["waiting_s"] = round(time.monotonic() - since, 3)
         return found
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from dayshift.connectors.kafka.client import Address, Link
+from dayshift.connectors.kafka.client import Address, Link, sentence_of
 from dayshift.connectors.kafka.hand import Hand, Left
 from dayshift.connectors.kafka.marks import Keeper, Note
 from dayshift.connectors.kafka.topics import partitions_of
@@ -184,6 +184,7 @@ class Transactions:
         """The answer to a call that is made again while its failures say that it may."""
         from confluent_kafka import KafkaException
 
+        assert self._link is not None
         while True:
             try:
                 answer = call(ASK_S)
@@ -193,6 +194,7 @@ class Transactions:
                 self._waits(error)
             else:
                 self.waits_since, self.waits_for = None, ""
+                self._link.reports.well()
                 return answer
 
     def _waits(self, error: Exception) -> None:
@@ -203,12 +205,30 @@ class Transactions:
             NotReady: DS334, they refuse the login.
         """
         assert self._link is not None
+        self.waits_for = self._why(error)
         self.waits_since = time.monotonic() if self.waits_since is None else self.waits_since
-        self.waits_for = self._address.clean(self._link.reports.last or str(error))
         if self._link.reports.denied:
             raise self._link.failed(error)
         if self.stopped():
             raise Stopped
+
+    def _why(self, error: Exception) -> str:
+        """What keeps it waiting: brokers that do not answer, or a topic that is not there any more."""
+        assert self._link is not None
+        shown, whom, reports = self._address.shown, self._address.whom, self._link.reports
+        if not reports.all_down and self._is_gone():
+            return f"topic '{self._topic}' of {whom} is not in Kafka at '{shown}' any more"
+        return f"Kafka at '{shown}' does not answer {whom}: {self._address.clean(reports.last or sentence_of(error))}"
+
+    def _is_gone(self) -> bool:
+        """Whether the brokers answer, and have no such topic. All topics are asked for: to name one might make it."""
+        from confluent_kafka import KafkaException
+
+        assert self._link is not None
+        try:
+            return self._topic not in self._link.client.list_topics(timeout=ASK_S).topics
+        except KafkaException:
+            return False
 
     def _pause(self, attempt: int) -> None:
         if self.stopped():
@@ -276,7 +296,7 @@ class Transactions:
         return Refused(
             "DS336",
             f"another process writes to {self._address.whom} in this one's place",
-            facts=(self._address.clean(str(error.args[0].str())), "nothing is written twice"),
+            facts=(self._address.clean(sentence_of(error)), "nothing is written twice"),
             hint="stop one of the two; a pipeline runs once",
         )
 
