@@ -128,13 +128,13 @@ def test_a_transaction_that_took_too_long_is_written_again_once(kafka: Cluster, 
 
 
 def test_an_absent_topic_is_not_made(kafka: Cluster, topic: str) -> None:
-    """It is told, with the nearest name."""
+    """It is told, with the command that makes it: the topic with the nearest name may be somebody else's."""
     with pytest.raises(NotReady) as caught:
         opened(kafka, f"{topic}s")
     (problem,) = caught.value.problems
     assert problem.code == "DS331"
     assert problem.message.startswith(f"topic '{topic}s' of output 'scores' does not exist in Kafka")
-    assert problem.hint == f'[live.outputs.scores]\ntopic = "{topic}"'
+    assert problem.hint == f"kafka-topics.sh --bootstrap-server {kafka.address} --create --topic {topic}s"
     assert f"{topic}s" not in AdminClient({"bootstrap.servers": kafka.address}).list_topics(timeout=10).topics
 
 

@@ -48,13 +48,17 @@ def absent(address: Address, topic: str, known: Iterable[str]) -> NotReady:
         "DS331",
         f"topic '{topic}' of {address.whom} does not exist in Kafka at '{address.shown}'",
         facts=(f"topics there: {shorten(names)}", address.outcome),
-        hint=_remedy(address, nearest(topic, names)),
+        hint=_remedy(address, topic, nearest(topic, names)),
     )
 
 
-def _remedy(address: Address, near: str | None) -> str:
+def _remedy(address: Address, topic: str, near: str | None) -> str:
     if not address.section:
         return f"{f'write {near}, or ' if near else ''}let --partitions 1 make it"
+    if address.kind == "output":  # the nearest may be somebody else's, and would be written to
+        shown = address.shown
+        brokers = f'"${shown.removeprefix("env:")}"' if shown.startswith("env:") else shown
+        return f"kafka-topics.sh --bootstrap-server {brokers} --create --topic {topic}"
     return f'{address.section}\ntopic = "{near}"' if near else "make the topic, or correct `topic`"
 
 
