@@ -12,6 +12,7 @@ import polars as pl
 
 from dayshift.connectors.contract import Chunk
 from dayshift.connectors.live import Arrived, Batch, Known, Mark, Outcome
+from dayshift.diagnostics import NotReady
 
 Record = tuple[str, int, Mapping[str, str | None]]
 """Source, stamp (microseconds), and the row's texts."""
@@ -95,6 +96,7 @@ class Shelf:
     rows: list[dict[str, Any]] = field(default_factory=list)
     mark: Mark | None = None
     refuses_after: int | None = None
+    gone: bool = False
 
     def open(self) -> Mark | None:
         """The mark."""
@@ -102,6 +104,8 @@ class Shelf:
 
     def send(self, frame: pl.DataFrame, mark: Mark, stopped: Callable[[], bool]) -> bool:
         """Keeps rows and mark, unless it is out of reach."""
+        if self.gone and frame.height:
+            raise NotReady("DS331", "the shelf is gone")
         if self.refuses_after is not None and len(self.rows) >= self.refuses_after:
             return False
         assert self.mark is None or mark > self.mark

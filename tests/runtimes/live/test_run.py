@@ -228,7 +228,7 @@ def test_a_night_settles_what_a_broken_run_left(later: tuple[Project, list[Recor
     with pytest.raises(Broken):
         go(project, Breaking(records, lambda: 3, after=31), shelf)
     project = project_again(project)
-    assert sorted(path.suffix for path in (project.lake.root.path / "live").iterdir()) == [".journal", ".json"]
+    assert sorted(path.suffix for path in (project.lake.root.path / "live").iterdir()) == [".journal", ".json", ".json"]
     report = nightly.run(project, shop.night(DAYS + 3))
     assert any("journal" in note for note in report.notes)
     table = project.predictions.scan().collect()

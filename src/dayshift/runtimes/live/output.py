@@ -40,13 +40,20 @@ class Roll:
 
 @dataclass
 class Output:
-    """One `[live.outputs.NAME]`: a sink and what goes into it."""
+    """One `[live.outputs.NAME]`: a sink, what goes into it, and the mark up to which it has acknowledged its rows."""
 
     name: str
     content: str
     sink: Sink
     ended: bool = False
     rows: int = 0
+    mark: Mark | None = None
+
+    def send(self, frame: pl.DataFrame, mark: Mark, stopped: Callable[[], bool]) -> None:
+        """Sends rows; once they are not taken it has `ended`: what follows must not overtake them, the next run sends both."""
+        self.ended = not self.sink.send(frame, mark, stopped)
+        if not self.ended:
+            self.rows, self.mark = self.rows + frame.height, mark
 
 
 @dataclass
@@ -116,10 +123,7 @@ class Outputs:
         frame = pl.concat(frames, how="diagonal_relaxed")
         load = works[0].load
         frame = self._numbered(frame, load) if name == HELD else frame
-        if output.sink.send(frame, Mark(load, int(frame[POSITION][-1])), self._stopped):
-            output.rows += frame.height
-        else:
-            output.ended = True  # what follows must not overtake it; the next run sends both
+        output.send(frame, Mark(load, int(frame[POSITION][-1])), self._stopped)
 
     def _numbered(self, held: pl.DataFrame, load: int) -> pl.DataFrame:
         """Held rows with a place in their load: they have no other."""

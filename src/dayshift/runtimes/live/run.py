@@ -23,6 +23,7 @@ from dayshift.runtimes.live.beside import Beside
 from dayshift.runtimes.live.keeping import Ended, Keeper
 from dayshift.runtimes.live.log import LiveLog
 from dayshift.runtimes.live.loop import Loop, Parts, Rhythm
+from dayshift.runtimes.live.marks import Marks
 from dayshift.runtimes.live.models import Models
 from dayshift.runtimes.live.output import Answered, Output, Outputs, Roll
 from dayshift.runtimes.live.retraining import Retraining
@@ -195,7 +196,8 @@ class _Live:
         self._taps, self._outputs = list(given.taps), list(given.outputs)
         self._retraining = Retraining(project)
         self._priorities = Priorities()
-        self._keeper = Keeper(project, self._journal, now, self._log.settled, self._priorities.lower)
+        self._marks = Marks(project.lake.root.path)
+        self._keeper = Keeper(project, self._journal, now, self._settled, self._priorities.lower)
         self._lake_work: Worker[Ended] = Worker("lake", self._keeper, WAITING_LOADS)
         self._beside = Beside(project)
         self._beside_work: Worker[tuple[int, dt.datetime]] = Worker("upkeep", self._beside, 1)
@@ -213,7 +215,7 @@ class _Live:
         session = project.engine.session(project.pipeline, self._log.now, state)
         self._session = session
         door = starting.door_of(project, self._lake, self._log)
-        starting.catch_up(project, self._outputs, self._stop.asked)
+        starting.catch_up(project, self._outputs, self._marks, self._stop.asked, told)
         parts = Parts(
             project=project, taps=self._taps, door=door, session=session, models=self._models, log=self._log,
             put=self._output_work.put, upkeep=self._ask_upkeep, check=self._check, now=self._now, rhythm=self._rhythm,
@@ -244,6 +246,10 @@ class _Live:
 
     def _end_load(self, load: int, entries: list[Any], save: Callable[[], bytes] | None) -> None:
         self._lake_work.put(Ended(load, entries, save))
+
+    def _settled(self, load: int) -> None:
+        self._log.settled(load)
+        self._marks.keep(self._outputs)
 
     def _ask_upkeep(self) -> None:
         self._retraining.look(self._now())
@@ -327,6 +333,8 @@ class _Live:
         self._lake_work.abandon(ABANDON_SECONDS)
         self._beside_work.abandon(ABANDON_SECONDS)
         self._priorities.restore()
+        with suppress(Exception):  # an older mark does: some rows are sent again, into a topic that lost its own
+            self._marks.keep(self._outputs)
         for output in self._outputs:
             with suppress(Exception):
                 output.sink.close()

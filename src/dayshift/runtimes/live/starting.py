@@ -27,6 +27,7 @@ from dayshift.lifecycle.features import current_state, update_features
 from dayshift.lifecycle.predictions import update_predictions
 from dayshift.lifecycle.settle import Settled, settle
 from dayshift.runtimes.live.log import LiveLog
+from dayshift.runtimes.live.marks import Marks
 from dayshift.runtimes.live.output import Output
 from dayshift.runtimes.past import first_unfinished
 
@@ -107,24 +108,38 @@ def _lookup(log: LiveLog, source: str) -> Callable[[pl.Expr], pl.DataFrame]:
     return lambda wanted: log.where(source, wanted)
 
 
-def catch_up(project: Project, outputs: list[Output], stopped: Callable[[], bool]) -> None:
-    """Gives each output what the lake holds behind its mark; one that never had a mark begins with what comes now.
+def catch_up(
+    project: Project, outputs: list[Output], marks: Marks, stopped: Callable[[], bool], told: Callable[[str], None]
+) -> None:
+    """Gives each output what the lake holds behind its mark, or behind the one that the lake remembers of it when it has none;
+    one that was never seen begins with what comes now.
 
     Raises:
         NotReady: an output cannot be reached, or refuses.
     """
-    last = project.lake.last_load
     for output in outputs:
-        mark = output.sink.open()
+        mark = output.mark = output.sink.open()
         if mark is None:
-            output.ended = not output.sink.send(pl.DataFrame(), Mark(last, LAST), stopped)
-            continue
+            mark = output.mark = _beginning(project, output.name, marks, told)
+            marks.keep(outputs)
+            output.send(pl.DataFrame(), mark, stopped)
+        marks.keep(outputs)
         for frame in _lacking(project, output.content, mark):
-            sent = output.sink.send(frame, Mark(*frame.select(LOAD, POSITION).row(-1)), stopped)
-            output.rows += frame.height if sent else 0
-            if not sent:
-                output.ended = True
+            if output.ended:
                 break
+            output.send(frame, Mark(*frame.select(LOAD, POSITION).row(-1)), stopped)
+
+
+def _beginning(project: Project, name: str, marks: Marks, told: Callable[[str], None]) -> Mark:
+    """Where an output without a mark begins."""
+    end, remembered = Mark(project.lake.last_load, LAST), marks.of(name)
+    if remembered is None:
+        told(f"output '{name}' is new: it begins with what comes now")
+        return end
+    mark = min(remembered, end)
+    place = "" if mark.position == LAST else f"position {mark.position} of "
+    told(f"output '{name}' has no mark in its topic: it gets what the lake holds behind {place}load {mark.load}")
+    return mark
 
 
 def _lacking(project: Project, content: str, mark: Mark) -> Iterator[pl.DataFrame]:
