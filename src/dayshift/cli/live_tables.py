@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dayshift.cli.tables import Table, facts, show, table
-from dayshift.diagnostics import counted
+from dayshift.diagnostics import counted, shorten
 
 _SOURCE = ("read", "loaded", "quarantined", "duplicates", "out_of_order")
 SHOWN = 8
@@ -60,6 +60,10 @@ def live_tables(found: Mapping[str, Any]) -> list[Table | str]:
 
 
 def _ended(found: Mapping[str, Any]) -> str:
+    lacking = [f"'{name}'" for name, one in found["outputs"].items() if one.get("lacks_rows")]
+    if found["state"] == "ended" and lacking:
+        whose = f"output {lacking[0]} lacks" if len(lacking) == 1 else f"outputs {shorten(lacking)} lack"
+        return f"ended in order, but {whose} rows, which the next run sends"
     if found["state"] == "ended":
         return "ended in order"
     if found["state"] == "stopped":

@@ -19,6 +19,7 @@ from dayshift.diagnostics import DayshiftError, NotReady
 from dayshift.lifecycle.project import Project
 from dayshift.runtimes import nightly, training
 from dayshift.runtimes.live import run as live
+from dayshift.runtimes.live import status
 from dayshift.runtimes.live.output import Output
 from tests.runtimes.conftest import FIRST, Shop
 from tests.runtimes.live.taps import Feed, Record, Shelf
@@ -148,6 +149,9 @@ def test_predictions_features_and_held_rows_go_out_once(later: tuple[Project, li
     shelves[0].refuses_after = 60
     report = go(project, Feed(records, limit=250), *shelves)
     assert any("could not be reached" in note for note in report.notes)
+    state = status.read(project.lake.root.path)
+    assert state is not None
+    assert [state["outputs"][f"out{n}"]["lacks_rows"] for n in range(3)] == [True, False, False]
     shelves[0].refuses_after = None
     go(project, Feed(records), *shelves)
     since = FIRST + dt.timedelta(days=DAYS)

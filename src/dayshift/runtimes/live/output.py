@@ -136,4 +136,7 @@ class Outputs:
 
     def state(self) -> dict[str, Any]:
         """Each output's state, as plain values."""
-        return {one.name: {"content": one.content, "rows": one.rows, **one.sink.state()} for one in self._outputs}
+        return {
+            one.name: {"content": one.content, "rows": one.rows, "lacks_rows": one.ended, **one.sink.state()}
+            for one in self._outputs
+        }
