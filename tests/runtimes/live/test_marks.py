@@ -9,10 +9,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from dayshift.cli.frame import run
 from dayshift.connectors.live import Mark
 from dayshift.diagnostics import NotReady
 from dayshift.lifecycle.project import Project
-from dayshift.runtimes.live import starting
+from dayshift.runtimes.live import planning, starting
 from dayshift.runtimes.live.marks import Marks
 from dayshift.runtimes.live.output import Output
 from tests.runtimes.conftest import FIRST, Shop
@@ -94,6 +95,30 @@ def test_it_is_told_where_an_output_without_a_mark_begins(later: tuple[Project, 
     marks.keep([Output("a", "predictions", Shelf(), mark=Mark(last + 5, 7))])
     (again,) = begin("a")
     assert (again.rows, again.mark) == (0, Mark(last, starting.LAST))
+
+
+def test_the_plan_tells_what_each_output_gets_first(
+    later: tuple[Project, list[Record]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the lake's own marks: the rows that an output lacks, or none; of one that it has never seen that it is new."""
+    project, records = later
+    out, answered = Shelf(refuses_after=0), project.lake.last_load
+    go(project, Feed(records, limit=60), out, Shelf())
+    sections = (f'[live.outputs.{name}]\ntopic = "t"\nbrokers = "nowhere:1"\n' for name in ("out0", "out1", "out2"))
+    settings = project.root / "dayshift.toml"
+    settings.write_text(
+        settings.read_text() + "\n" + "\n".join(sections).replace("out1]", 'out1]\ncontent = "features"')
+    )
+    again = project_again(project)
+    rows = len(answers(again))
+    assert rows > 1
+    assert [one.gets_first for one in planning.of_live(again).outputs] == [
+        f"at most {rows} rows since load {answered + 1}",
+        "nothing: it lacks no rows of the lake",
+        "what comes, if it is new; else what lies behind its mark",
+    ]
+    assert run(["live", "--plan", "-C", str(project.root)]) == 0
+    assert f"at most {rows} rows since load {answered + 1}" in capsys.readouterr().out
 
 
 def test_marks_are_kept_by_name_and_outlive_the_process(tmp_path: Path) -> None:

@@ -88,12 +88,12 @@ def report_tables(values: dict[str, Any]) -> list[Any]:
 def plan_tables(values: dict[str, Any]) -> list[Any]:
     """The plan for people."""
     sources = [(one["source"], one["comes_from"], one["begins"]) for one in values["sources"]]
-    outputs = [(one["output"], one["content"], one["goes_to"]) for one in values["outputs"]]
+    outputs = [(one["output"], one["content"], one["goes_to"], one["gets_first"]) for one in values["outputs"]]
     first = {name: values[name] for name in ("settles", "answers_first", "scores_with", "state") if values[name]}
     found = [
         facts("Would begin with", {name.replace("_", " "): value for name, value in first.items()}),
         table("", ("source", "comes from", "begins"), sources),
     ]
     if outputs:
-        found.append(table("", ("output", "content", "goes to"), outputs))
+        found.append(table("", ("output", "content", "goes to", "gets first"), outputs))
     return found

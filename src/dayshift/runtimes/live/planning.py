@@ -10,6 +10,7 @@ from dayshift.connectors.kafka import offsets
 from dayshift.diagnostics import counted, numbered
 from dayshift.lifecycle.settle import journal_of
 from dayshift.runtimes.live import starting
+from dayshift.runtimes.live.marks import Marks
 from dayshift.runtimes.report import plain
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ class SourcePlan:
 
 @dataclass(frozen=True)
 class OutputPlan:
-    """What goes where."""
+    """What goes where, and what it gets first, by what the lake remembers of it."""
 
     output: str
     content: str
     goes_to: str
+    gets_first: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def of_live(project: Project) -> LivePlan:
             version = project.registry.alias(project.pipeline.name, "champion")
         held = project.lake.state(project.pipeline.name).load(project.fingerprint)
         known = starting.known_of(project)
+        first = _first(project, unsent=bool(loads) or done < last)
     settings = project.settings
     return LivePlan(
         settles=f"{numbered(loads[0], loads[-1])} of the journal" if loads else "nothing: the journal is empty",
@@ -88,10 +91,32 @@ def of_live(project: Project) -> LivePlan:
             if source.name in settings.sources
         ),
         outputs=tuple(
-            OutputPlan(name, one.content, f"topic {one.topic} at {one.brokers}")
+            OutputPlan(name, one.content, f"topic {one.topic} at {one.brokers}", first[name])
             for name, one in settings.live.outputs.items()
         ),
     )
+
+
+def _first(project: Project, *, unsent: bool) -> dict[str, str]:
+    """What each output gets before anything new; `unsent`: there are answers that no table of the lake holds yet.
+
+    The lake's marks may be older than the outputs' own after a run that was killed: hence "at most".
+    """
+    assert project.lake.root.path is not None
+    marks, found = Marks(project.lake.root.path), {}
+    for name, output in project.settings.live.outputs.items():
+        mark = marks.of(name)
+        if mark is None:
+            found[name] = "what comes, if it is new; else what lies behind its mark"
+            continue
+        rows, load = starting.lacks(project, output.content, mark)
+        lacking = (
+            f"at most {rows:,} row{'s' * (rows > 1)} since load {load}"
+            if rows
+            else "nothing: it lacks no rows of the lake"
+        )
+        found[name] = f"{lacking}, then what is settled and answered first" if unsent else lacking
+    return found
 
 
 def _origin(settings: SourceSettings) -> str:

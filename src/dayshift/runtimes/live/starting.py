@@ -142,13 +142,26 @@ def _beginning(project: Project, name: str, marks: Marks, told: Callable[[str], 
     return mark
 
 
-def _lacking(project: Project, content: str, mark: Mark) -> Iterator[pl.DataFrame]:
-    """The rows behind a mark in the order of the log, in pieces that end where a place ends."""
+def lacks(project: Project, content: str, mark: Mark) -> tuple[int, int | None]:
+    """How many rows the lake holds behind a mark, and the load of the first one."""
+    rows = _behind(project, content, mark)
+    if rows is None:
+        return 0, None
+    count, load = rows.select(pl.len(), pl.col(LOAD).min()).collect().row(0)
+    return count, load
+
+
+def _behind(project: Project, content: str, mark: Mark) -> pl.LazyFrame | None:
     behind = (pl.col(LOAD) > mark.load) | ((pl.col(LOAD) == mark.load) & (pl.col(POSITION) > mark.position))
     rows = _content(project, content)
+    return None if rows is None else rows.filter(behind)
+
+
+def _lacking(project: Project, content: str, mark: Mark) -> Iterator[pl.DataFrame]:
+    """The rows behind a mark in the order of the log, in pieces that end where a place ends."""
+    rows = _behind(project, content, mark)
     if rows is None:
         return
-    rows = rows.filter(behind)
     counts = rows.group_by(LOAD).len().sort(LOAD).collect()
     for low, high in _stretches(counts):
         part = rows.filter(pl.col(LOAD).is_between(low, high)).collect().sort(LOAD, POSITION, maintain_order=True)
