@@ -198,7 +198,7 @@ def test_it_ends_with_the_run(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(module, "_BEGIN", "import time; time.sleep(600)")
     thread = threading.Thread(target=beside, args=([(load, LATER)],))
     thread.start()
-    (child,) = until(psutil.Process().children)
+    child = psutil.Process(until(lambda: beside._process).pid)
     until(lambda: child.nice() >= module.NICE)
     beside.end()
     thread.join(60.0)
