@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,9 @@ def test_a_topic_that_is_deleted_while_it_is_read_ends_the_load(kafka: Cluster, 
     plan = one.plan([], None)
     asked = admin(kafka)
     asked.delete_topics([topic])[topic].result()
+    until = time.monotonic() + 30
+    while topic in asked.list_topics(timeout=10).topics and time.monotonic() < until:
+        time.sleep(0.1)  # deleted is what is promised, and a moment later what is so
     with pytest.raises(NotReady, match="DS331"):
         list(one.chunks(plan))
 
