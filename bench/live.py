@@ -107,25 +107,24 @@ def machine() -> dict[str, Any]:
 def summary(found: dict[str, Any]) -> dict[str, Any]:
     """The figures of the last line."""
     alone, _, path, rivals, back = (found.get(part, {}) for part in PARTS)
-    ours, once = (rivals.get(name, {}).get("sustained_events_s") for name in ("dayshift-features", "quix-once"))
     half = path.get("half", {})
     return {
         "bench": "live",
         "kernel_us_p50": alone.get("kernel_us_p50"),
         "kernel_events_s": alone.get("kernel_events_s"),
         "sustained_events_s": path.get("sustained_events_s"),
-        "ratio_quix": _ratio(rivals, "sustained_events_s"),
-        "ratio_quix_backlog": _ratio(rivals, "capacity_events_s"),
-        "ratio_quix_once": round(ours / once, 2) if ours and once else None,
+        "ratio_quix": _ratio(rivals, "quix"),
+        "ratio_quix_backlog": _ratio(rivals, "quix", "capacity_events_s"),
+        "ratio_quix_once": _ratio(rivals, "quix-once"),
         "p50_ms": half.get("p50_ms"),
         "p99_ms": half.get("p99_ms"),
         "recovery_s": back.get("recovery_s"),
     }
 
 
-def _ratio(rivals: dict[str, Any], rate: str) -> float | None:
-    ours, quix = (rivals.get(name, {}).get(rate) for name in ("dayshift-features", "quix"))
-    return round(ours / quix, 2) if ours and quix else None
+def _ratio(rivals: dict[str, Any], rival: str, rate: str = "sustained_events_s") -> float | None:
+    ours, theirs = (rivals.get(name, {}).get(rate) for name in ("dayshift-features", rival))
+    return round(ours / theirs, 2) if ours and theirs else None
 
 
 # ------------------------------------------------------------------------------ kernel

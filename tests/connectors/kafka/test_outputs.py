@@ -7,8 +7,6 @@ from dayshift.definition.settings import IngestSettings, LiveSettings, OutputSet
 from dayshift.diagnostics import NotReady
 from tests.brokers import free_ports
 
-pytest.importorskip("confluent_kafka")
-
 
 def test_an_output_asks_an_absent_broker_as_often_as_the_settings_say() -> None:
     """`[ingest] retries` and `backoff` count for outputs as for sources."""

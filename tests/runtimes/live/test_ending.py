@@ -28,15 +28,6 @@ from tests.runtimes.live.test_run import DAYS, feed_of, go, nights, project_agai
 PATIENCE = 120
 
 
-@pytest.fixture
-def later(shop: Shop) -> tuple[Project, list[Record]]:
-    """A shop after some nights, and what happens in the two days behind them."""
-    project = nights(shop, DAYS)
-    for day in range(DAYS, DAYS + 2):
-        shop.write_day(day)
-    return project, feed_of(shop, range(DAYS, DAYS + 2))
-
-
 @contextmanager
 def running(root: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """`dayshift live` in a process of its own, killed in the end if it still lives."""

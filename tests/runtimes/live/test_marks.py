@@ -16,18 +16,9 @@ from dayshift.lifecycle.project import Project
 from dayshift.runtimes.live import planning, starting
 from dayshift.runtimes.live.marks import Marks
 from dayshift.runtimes.live.output import Output
-from tests.runtimes.conftest import FIRST, Shop
+from tests.runtimes.conftest import FIRST
 from tests.runtimes.live.taps import Feed, Record, Shelf
-from tests.runtimes.live.test_run import DAYS, feed_of, go, nights, project_again
-
-
-@pytest.fixture
-def later(shop: Shop) -> tuple[Project, list[Record]]:
-    """A shop after some nights, and what happens in the two days behind them."""
-    project = nights(shop, DAYS)
-    for day in range(DAYS, DAYS + 2):
-        shop.write_day(day)
-    return project, feed_of(shop, range(DAYS, DAYS + 2))
+from tests.runtimes.live.test_run import DAYS, go, project_again
 
 
 def answers(project: Project) -> list[Any]:

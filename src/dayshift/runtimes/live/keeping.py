@@ -1,6 +1,6 @@
 """What becomes of micro-batches after a while: a load of the lake, and a saved state.
 
-All of it on one thread. During a live run nobody else writes to the lake's tables, but for labels (beside.py).
+All of it on one thread. During a live run nobody else writes to the lake's tables, but for labels (upkeep.py).
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Keeper:
             self._merge(sum(frame.height for entry in work.entries for frame in entry.frames.values()))
 
     def _merge(self, rows: int) -> None:
-        """Merges the files of small loads, once there are enough of them; those of labels are not ours (beside.py).
+        """Merges the files of small loads, once there are enough of them; those of labels are not ours (upkeep.py).
 
         Args:
             rows: of the load that was written, in all tables.

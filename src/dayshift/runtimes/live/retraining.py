@@ -7,20 +7,18 @@ is the champion of the registry, where the live run finds it (`models.py`).
 from __future__ import annotations
 
 import datetime as dt
-import os
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dayshift.diagnostics import DayshiftError
 from dayshift.runtimes import training
+from dayshift.runtimes.live.turns import yielding
 
 if TYPE_CHECKING:
     from dayshift.lifecycle.project import Project
 
-NICE = 10
 _SAID = 300
 
 
@@ -47,8 +45,7 @@ class Retraining:
                 stdout=subprocess.DEVNULL,
                 stderr=self._said,
             )
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
+            yielding(self._process.pid)
             self.begun += 1
             self.note = "a model is being trained"
 

@@ -19,7 +19,6 @@ from dayshift.lake.journal import Journal
 from dayshift.lake.lake import LIVE
 from dayshift.runtimes import wiring
 from dayshift.runtimes.live import starting
-from dayshift.runtimes.live.beside import Beside
 from dayshift.runtimes.live.keeping import Ended, Keeper
 from dayshift.runtimes.live.log import LiveLog
 from dayshift.runtimes.live.loop import Loop, Parts, Rhythm
@@ -29,6 +28,7 @@ from dayshift.runtimes.live.output import Answered, Output, Outputs, Roll
 from dayshift.runtimes.live.retraining import Retraining
 from dayshift.runtimes.live.status import StatusFile
 from dayshift.runtimes.live.turns import Priorities, quick_turns, rare_collections
+from dayshift.runtimes.live.upkeep import Upkeep
 from dayshift.runtimes.live.voice import Voice
 from dayshift.runtimes.live.worker import Worker
 from dayshift.semantics.instants import microseconds
@@ -199,8 +199,8 @@ class _Live:
         self._marks = Marks(project.lake.root.path)
         self._keeper = Keeper(project, self._journal, now, self._settled, self._priorities.lower)
         self._lake_work: Worker[Ended] = Worker("lake", self._keeper, WAITING_LOADS)
-        self._beside = Beside(project)
-        self._beside_work: Worker[tuple[int, dt.datetime]] = Worker("upkeep", self._beside, 1)
+        self._upkeep = Upkeep(project)
+        self._upkeep_work: Worker[tuple[int, dt.datetime]] = Worker("upkeep", self._upkeep, 1)
         self._done = Outputs(self._journal, self._outputs, self._end_load, stop.waited)
         self._output_work: Worker[Answered | Roll] = Worker("output", self._done, WAITING_BATCHES)
         self._rhythm = _rhythm(settings)
@@ -253,11 +253,11 @@ class _Live:
 
     def _ask_upkeep(self) -> None:
         self._retraining.look(self._now())
-        rested = time.monotonic() - self._kept_up > UPKEEP_SHARE * self._beside.kept.seconds
+        rested = time.monotonic() - self._kept_up > UPKEEP_SHARE * self._upkeep.kept.seconds
         load = self._keeper.kept.last_load
-        if rested and self._beside_work.idle and self._beside.wants(load):
+        if rested and self._upkeep_work.idle and self._upkeep.wants(load):
             self._kept_up = time.monotonic()
-            self._beside_work.put((load, self._now()))
+            self._upkeep_work.put((load, self._now()))
 
     @contextmanager
     def status(self, began: dt.datetime, told: Callable[[str], None]) -> Iterator[None]:
@@ -298,7 +298,7 @@ class _Live:
             },
             "training": {"begun": self._retraining.begun, "note": self._retraining.note},
             "lake": dict(vars(self._keeper.kept)),
-            "upkeep": dict(vars(self._beside.kept)),
+            "upkeep": dict(vars(self._upkeep.kept)),
             "journal": {"seconds": self._done.spent.journal, "bytes": self._done.spent.journal_bytes},
             "output_seconds": self._done.spent.outputs,
             "taps": {",".join(tap.sources): _told(tap) for tap in self._taps},
@@ -325,13 +325,13 @@ class _Live:
         """Closes everything that was opened, in whatever state."""
         self._models.end()
         self._retraining.end()
-        self._beside.end()
+        self._upkeep.end()
         for tap in self._taps:
             with suppress(Exception):
                 tap.close()
         self._output_work.abandon(ABANDON_SECONDS)
         self._lake_work.abandon(ABANDON_SECONDS)
-        self._beside_work.abandon(ABANDON_SECONDS)
+        self._upkeep_work.abandon(ABANDON_SECONDS)
         self._priorities.restore()
         with suppress(Exception):  # an older mark does: some rows are sent again, into a topic that lost its own
             self._marks.keep(self._outputs)
@@ -341,7 +341,7 @@ class _Live:
 
     def report(self, began: dt.datetime, begun: starting.Begun) -> LiveReport:
         """What was done; also the ledger's record."""
-        seen, kept, upkeep = self.loop.seen, self._keeper.kept, self._beside.kept
+        seen, kept, upkeep = self.loop.seen, self._keeper.kept, self._upkeep.kept
         late = [f"output '{one.name}' could not be reached at the end; the next run sends what it lacks"
                 for one in self._outputs if one.ended]  # fmt: skip
         if seen.unscored:

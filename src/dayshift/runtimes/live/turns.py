@@ -13,7 +13,7 @@ TURN_SECONDS = 0.0005
 COLLECTIONS = 100_000, 20, 100
 """Objects that are new, and how many such collections make one of the next generation (`gc.set_threshold`)."""
 YIELDING = 10
-"""The niceness of those threads: about a tenth of what another thread gets while both have something to do."""
+"""The niceness of threads and processes that may wait: about a tenth of what another gets while both have something to do."""
 POOL = "POLARS_MAX_THREADS"
 SPARE_THREADS = 4
 _POOLS = (b"polars", b"async-executor", b"tokio")
@@ -28,6 +28,12 @@ def spare_threads() -> None:
     """
     if "polars" not in sys.modules:
         os.environ.setdefault(POOL, str((os.cpu_count() or 1) + SPARE_THREADS))
+
+
+def yielding(process: int) -> None:
+    """Makes a process that was just begun yield to others; its threads begin with its priority."""
+    with suppress(OSError):  # it has ended
+        os.setpriority(os.PRIO_PROCESS, process, YIELDING)
 
 
 @contextmanager

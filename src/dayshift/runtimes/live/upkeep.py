@@ -20,15 +20,15 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from dayshift.diagnostics import DayshiftError
-from dayshift.lake.compaction import Extent
 from dayshift.lifecycle.deliver import DeliveryReport, deliver
 from dayshift.lifecycle.labels import decide_labels
-from dayshift.runtimes.live.turns import POOL
+from dayshift.runtimes.live.keeping import SMALL
+from dayshift.runtimes.live.turns import POOL, yielding
 from dayshift.runtimes.past import delivered_so_far
 from dayshift.runtimes.project import project_at
 from dayshift.runtimes.report import plain
@@ -37,16 +37,14 @@ if TYPE_CHECKING:
     from dayshift.definition.settings import Settings
     from dayshift.lifecycle.project import Project
 
-NICE = 10
-"""Its niceness: about a tenth of what the run gets of a processor that both want."""
 THREADS_SHARE = 4
 """It takes one processor of so many, and at least one."""
-MANY = Extent(rows=4_000_000, files=60, below=100_000)
+MANY = replace(SMALL, files=60)
 """Files of labels are merged once there are so many small ones."""
 _SAID = 300
 _BEGIN = (
     "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "  # the run's matter, also where all of a group are asked to end
-    "from dayshift.runtimes.live.beside import main; main()"
+    "from dayshift.runtimes.live.upkeep import main; main()"
 )
 
 
@@ -73,7 +71,7 @@ class Outcome:
 
 
 @dataclass
-class Kept:
+class Progress:
     """For the status: labels written, how long the last time took, up to which load, and what went wrong."""
 
     labels: int = 0
@@ -82,7 +80,7 @@ class Kept:
     note: str | None = None
 
 
-class Beside:
+class Upkeep:
     """Brings labels and warehouses up to date; what fails is told and tried again the next time, and the run goes on.
 
     Args:
@@ -94,7 +92,7 @@ class Beside:
         self._delivered: Mapping[str, DeliveryReport] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._guard, self._ended, self._done = threading.Lock(), False, 0
-        self.kept = Kept()
+        self.kept = Progress()
 
     def wants(self, upto_load: int) -> bool:
         """Whether there may be something to do, now that the lake holds this load."""
@@ -156,8 +154,7 @@ class Beside:
                 env=environment,
                 process_group=0,  # Ctrl-C is the run's matter
             )
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
+            yielding(self._process.pid)
             return self._process
 
 

@@ -20,9 +20,10 @@ from polars.testing import assert_frame_equal
 
 from dayshift.lifecycle.labels import update_labels
 from dayshift.lifecycle.project import Project
-from dayshift.runtimes.live import beside as module
 from dayshift.runtimes.live import keeping
-from dayshift.runtimes.live.beside import Beside, Order
+from dayshift.runtimes.live import upkeep as module
+from dayshift.runtimes.live.turns import YIELDING
+from dayshift.runtimes.live.upkeep import Order, Upkeep
 from tests.runtimes.conftest import Shop
 from tests.runtimes.live.taps import Feed
 from tests.runtimes.live.test_ending import running, status, until
@@ -56,14 +57,14 @@ def labels_of(project: Project) -> pl.DataFrame:
 def test_its_labels_and_rows_are_those_of_a_night(shop: Shop) -> None:
     """The same labels as in this process, and the warehouse gets what the lake holds; with nothing new, nothing is asked again."""
     project = without_labels(shop, WAREHOUSE)
-    load, beside = project.lake.last_load, Beside(project)
-    assert beside.wants(load)
-    beside([(load, LATER)])
-    kept = beside.kept
+    load, upkeep = project.lake.last_load, Upkeep(project)
+    assert upkeep.wants(load)
+    upkeep([(load, LATER)])
+    kept = upkeep.kept
     found = labels_of(project)
     assert (kept.note, kept.upto_load, kept.labels) == (None, load, found.height)
-    assert not beside.wants(load)
-    assert beside.wants(load + 1)
+    assert not upkeep.wants(load)
+    assert upkeep.wants(load + 1)
     with duckdb.connect(str(shop.root / "warehouse.duckdb"), read_only=True) as base:
         rows = base.execute("SELECT count(*) FROM features").fetchone()
     assert rows == (project.features.scan().collect().height,)
@@ -77,9 +78,9 @@ def test_a_pipeline_file_may_print(shop: Shop) -> None:
     project = without_labels(shop)
     with (shop.root / "pipeline.py").open("a") as file:
         file.write("print('hello')\nimport os\nos.system('echo hello')\n")
-    beside = Beside(project)
-    beside([(project.lake.last_load, LATER)])
-    assert (beside.kept.note, beside.kept.labels > 0) == (None, True)
+    upkeep = Upkeep(project)
+    upkeep([(project.lake.last_load, LATER)])
+    assert (upkeep.kept.note, upkeep.kept.labels > 0) == (None, True)
 
 
 def test_files_of_the_project_do_not_stand_before_those_of_python(shop: Shop) -> None:
@@ -88,21 +89,21 @@ def test_files_of_the_project_do_not_stand_before_those_of_python(shop: Shop) ->
     for name in ("types", "queue", "random", "token"):
         (shop.root / f"{name}.py").write_text("X = 1\n")
     sys.path.insert(0, str(shop.root))  # as loading the pipeline does
-    beside = Beside(project)
+    upkeep = Upkeep(project)
     try:
-        beside([(project.lake.last_load, LATER)])
+        upkeep([(project.lake.last_load, LATER)])
     finally:
         sys.path.remove(str(shop.root))
-    assert (beside.kept.note, beside.kept.labels > 0) == (None, True)
+    assert (upkeep.kept.note, upkeep.kept.labels > 0) == (None, True)
 
 
 def test_asked_to_end_with_its_run_it_waits_for_the_run_to_end_it(shop: Shop) -> None:
     """Where all processes of a group get SIGTERM it must not look like a fault."""
     project = without_labels(shop)
     order = Order(project.root, project.settings, project.pipeline_fingerprint, 1, LATER, None)
-    begin = module._BEGIN.replace("main()", "").replace("import main; ", "import main, beside; ")
-    begin = begin.replace("from dayshift.runtimes.live.beside import main", "from dayshift.runtimes.live import beside")
-    begin += "import time; beside.do = lambda order: print('at it', flush=True) or time.sleep(600); beside.main()"
+    begin = module._BEGIN.replace("main()", "").replace("import main; ", "import main, upkeep; ")
+    begin = begin.replace("from dayshift.runtimes.live.upkeep import main", "from dayshift.runtimes.live import upkeep")
+    begin += "import time; upkeep.do = lambda order: print('at it', flush=True) or time.sleep(600); upkeep.main()"
     process = subprocess.Popen(
         [sys.executable, "-c", begin], stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
@@ -122,53 +123,53 @@ def test_asked_to_end_with_its_run_it_waits_for_the_run_to_end_it(shop: Shop) ->
 def test_with_the_lake_locked_by_the_run_it_writes_all_the_same(shop: Shop) -> None:
     """The run holds the lake's lock all the time."""
     project = without_labels(shop)
-    beside = Beside(project)
+    upkeep = Upkeep(project)
     with project.lake.lock():
-        beside([(project.lake.last_load, LATER)])
-    assert beside.kept.note is None
-    assert beside.kept.labels == labels_of(project).height > 0
+        upkeep([(project.lake.last_load, LATER)])
+    assert upkeep.kept.note is None
+    assert upkeep.kept.labels == labels_of(project).height > 0
 
 
 def test_labels_not_ripe_by_the_clock_on_the_wall_are_asked_for_again(shop: Shop) -> None:
     """Events of a time that the wall's clock has not reached: what they make ripe waits for it, without another load."""
     project = without_labels(shop)
-    load, beside = project.lake.last_load, Beside(project)
-    beside([(load, shop.night(4))])
-    first = beside.kept.labels
-    assert beside.wants(load)
-    beside([(load, LATER)])
-    assert beside.kept.labels > first > 0
-    assert not beside.wants(load)
+    load, upkeep = project.lake.last_load, Upkeep(project)
+    upkeep([(load, shop.night(4))])
+    first = upkeep.kept.labels
+    assert upkeep.wants(load)
+    upkeep([(load, LATER)])
+    assert upkeep.kept.labels > first > 0
+    assert not upkeep.wants(load)
 
 
 def test_a_pipeline_that_was_changed_meanwhile_is_not_taken(shop: Shop) -> None:
     """It is told, nothing is written, and tried again."""
     project = without_labels(shop)
-    load, beside, before = project.lake.last_load, Beside(project), project.labels.version
+    load, upkeep, before = project.lake.last_load, Upkeep(project), project.labels.version
     file = shop.root / "pipeline.py"
     file.write_text(file.read_text().replace('within="2d"', 'within="1d"'))
-    beside([(load, LATER)])
-    assert beside.kept.note == (
+    upkeep([(load, LATER)])
+    assert upkeep.kept.note == (
         "upkeep did not succeed and is tried again: the pipeline's file was changed since the run began: start it anew, or undo that"
     )
-    assert (project.labels.version, beside.kept.labels, beside.wants(load)) == (before, 0, True)
+    assert (project.labels.version, upkeep.kept.labels, upkeep.wants(load)) == (before, 0, True)
     file.write_text("import nothing_of_this_name\n")
-    beside([(load, LATER)])
-    assert "nothing_of_this_name" in (beside.kept.note or "")
+    upkeep([(load, LATER)])
+    assert "nothing_of_this_name" in (upkeep.kept.note or "")
 
 
 def test_a_warehouse_that_is_out_of_reach_is_told_and_labels_are_written(shop: Shop) -> None:
     """Its rows come the next time."""
     project = without_labels(shop, WAREHOUSE)
-    load, beside = project.lake.last_load, Beside(project)
+    load, upkeep = project.lake.last_load, Upkeep(project)
     (shop.root / "warehouse.duckdb").mkdir()
-    beside([(load, LATER)])
-    assert "DS321" in (beside.kept.note or "") or "warehouse.duckdb" in (beside.kept.note or "")
-    assert beside.kept.labels == labels_of(project).height > 0
+    upkeep([(load, LATER)])
+    assert "DS321" in (upkeep.kept.note or "") or "warehouse.duckdb" in (upkeep.kept.note or "")
+    assert upkeep.kept.labels == labels_of(project).height > 0
     (shop.root / "warehouse.duckdb").rmdir()
-    assert beside.wants(load)
-    beside([(load, LATER)])
-    assert beside.kept.note is None
+    assert upkeep.wants(load)
+    upkeep([(load, LATER)])
+    assert upkeep.kept.note is None
     with duckdb.connect(str(shop.root / "warehouse.duckdb"), read_only=True) as base:
         assert base.execute("SELECT count(*) FROM features").fetchone() == (project.features.scan().collect().height,)
 
@@ -176,44 +177,44 @@ def test_a_warehouse_that_is_out_of_reach_is_told_and_labels_are_written(shop: S
 def test_a_process_that_is_killed_is_told_and_the_next_one_does_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when memory is short; and one that cannot be begun at all."""
     project = without_labels(shop)
-    load, beside = project.lake.last_load, Beside(project)
+    load, upkeep = project.lake.last_load, Upkeep(project)
     with monkeypatch.context() as patched:
         patched.setattr(module, "_BEGIN", "import os; os.kill(os.getpid(), 9)")
-        beside([(load, LATER)])
-        assert beside.kept.note == "upkeep did not succeed and is tried again: its process was killed by signal 9"
+        upkeep([(load, LATER)])
+        assert upkeep.kept.note == "upkeep did not succeed and is tried again: its process was killed by signal 9"
         patched.setattr(module, "_BEGIN", "raise SystemExit('no such thing')")
-        beside([(load, LATER)])
-        assert (beside.kept.note or "").endswith("its process ended with 1: no such thing")
+        upkeep([(load, LATER)])
+        assert (upkeep.kept.note or "").endswith("its process ended with 1: no such thing")
         patched.setattr(sys, "executable", str(shop.root / "absent"))
-        beside([(load, LATER)])
-        assert "FileNotFoundError" in (beside.kept.note or "")
-    beside([(load, LATER)])
-    assert (beside.kept.note, beside.kept.labels > 0) == (None, True)
+        upkeep([(load, LATER)])
+        assert "FileNotFoundError" in (upkeep.kept.note or "")
+    upkeep([(load, LATER)])
+    assert (upkeep.kept.note, upkeep.kept.labels > 0) == (None, True)
 
 
 def test_it_ends_with_the_run(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked to end while it works it is gone at once, and nothing is begun any more."""
     project = without_labels(shop)
-    load, beside = project.lake.last_load, Beside(project)
+    load, upkeep = project.lake.last_load, Upkeep(project)
     monkeypatch.setattr(module, "_BEGIN", "import time; time.sleep(600)")
-    thread = threading.Thread(target=beside, args=([(load, LATER)],))
+    thread = threading.Thread(target=upkeep, args=([(load, LATER)],))
     thread.start()
-    child = psutil.Process(until(lambda: beside._process).pid)
-    until(lambda: child.nice() >= module.NICE)
-    beside.end()
+    child = psutil.Process(until(lambda: upkeep._process).pid)
+    until(lambda: child.nice() >= YIELDING)
+    upkeep.end()
     thread.join(60.0)
     assert not thread.is_alive()
     assert not child.is_running()
     monkeypatch.undo()
-    beside([(load, LATER)])
-    assert (beside.kept.labels, beside.kept.note) == (0, None)
+    upkeep([(load, LATER)])
+    assert (upkeep.kept.labels, upkeep.kept.note) == (0, None)
 
 
 def test_it_ends_when_the_run_is_killed(shop: Shop) -> None:
     """The end of its standard input is the end of its parent; whatever it was at."""
     project = without_labels(shop)
     order = Order(project.root, project.settings, project.pipeline_fingerprint, 1, LATER, None)
-    begin = "import time; from dayshift.runtimes.live import beside; beside.do = lambda order: time.sleep(600); beside.main()"
+    begin = "import time; from dayshift.runtimes.live import upkeep; upkeep.do = lambda order: time.sleep(600); upkeep.main()"
     process = subprocess.Popen([sys.executable, "-c", begin], stdin=subprocess.PIPE)
     assert process.stdin is not None
     pickle.dump(order, process.stdin)
